@@ -1,0 +1,4 @@
+//! What the program is about, free of I/O, clocks and logging: everything here is a function of its
+//! arguments.
+
+pub mod change;

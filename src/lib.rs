@@ -1,0 +1,29 @@
+//! A daemon that watches a football match list and tells what changed.
+//!
+//! The way of a trigger through the modules:
+//!
+//! ```text
+//! POST /process ─▶ http ─▶ store (committed, then 200) ─▶ cycle: upstream ▶ domain ▶ store ─▶ delivery ─▶ assets
+//! ```
+//!
+//! * [`http`] bounds and parses requests; it knows nothing of matches.
+//! * [`store`] keeps triggers, snapshot, changes, history and the outbox durably.
+//! * [`cycle`] takes all waiting triggers, fetches the list through [`upstream`],
+//!   lets the pure [`domain`] compare and plan, and commits once.
+//! * [`delivery`] works off the outbox; [`assets`] renders what is delivered.
+//! * [`telemetry`] holds logs, spans and the one metrics struct.
+//! * [`config`] turns the environment into one validated value; [`app`] composes it all.
+
+pub mod app;
+pub mod assets;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod cycle;
+pub mod delivery;
+pub mod domain;
+pub mod http;
+pub mod shutdown;
+pub mod store;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,3 @@
+//! Runs the match list processor.
+
+fn main() {}
