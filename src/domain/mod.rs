@@ -2,3 +2,4 @@
 //! arguments.
 
 pub mod change;
+pub mod delivery;

@@ -1,0 +1,343 @@
+//! Typed metric families: a family takes label values from enums and nothing else, and every series
+//! exists from the start with the value zero.
+
+use std::marker::PhantomData;
+
+use prometheus::core::Collector;
+use prometheus::{
+    CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
+
+use super::labels::{Code, Label, Method, Route};
+
+/// The prefix of every family but `process_*`.
+pub const PREFIX: &str = "match_list_processor_";
+
+/// Label values of one series.
+pub trait LabelSet: Copy {
+    /// The labels' names.
+    fn names() -> Vec<&'static str>;
+
+    /// The label sets that exist from the start.
+    fn zeroes() -> Vec<Self>;
+
+    /// Hands the values to `f` without allocating.
+    fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R;
+}
+
+impl LabelSet for () {
+    fn names() -> Vec<&'static str> {
+        Vec::new()
+    }
+    fn zeroes() -> Vec<Self> {
+        vec![()]
+    }
+    fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
+        f(&[])
+    }
+}
+
+impl<A: Label> LabelSet for (A,) {
+    fn names() -> Vec<&'static str> {
+        vec![A::NAME]
+    }
+    fn zeroes() -> Vec<Self> {
+        A::all().iter().map(|&a| (a,)).collect()
+    }
+    fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
+        f(&[self.0.text()])
+    }
+}
+
+impl<A: Label, B: Label> LabelSet for (A, B) {
+    fn names() -> Vec<&'static str> {
+        vec![A::NAME, B::NAME]
+    }
+    fn zeroes() -> Vec<Self> {
+        A::all()
+            .iter()
+            .flat_map(|&a| B::all().iter().map(move |&b| (a, b)))
+            .collect()
+    }
+    fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
+        f(&[self.0.text(), self.1.text()])
+    }
+}
+
+/// Method and route of a request. Only pairs that exist start at zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint(pub Method, pub Route);
+
+impl Endpoint {
+    fn existing() -> impl Iterator<Item = Self> {
+        Route::ALL.iter().map(|&route| match route {
+            Route::Process
+            | Route::DeliveryRetry
+            | Route::Pause
+            | Route::Resume
+            | Route::SnapshotAccept => Self(Method::Post, route),
+            _ => Self(Method::Get, route),
+        })
+    }
+}
+
+impl LabelSet for Endpoint {
+    fn names() -> Vec<&'static str> {
+        vec![Method::NAME, Route::NAME]
+    }
+    fn zeroes() -> Vec<Self> {
+        Self::existing().collect()
+    }
+    fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
+        f(&[self.0.text(), self.1.text()])
+    }
+}
+
+/// Method, route and status code of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer(pub Method, pub Route, pub Code);
+
+impl LabelSet for Answer {
+    fn names() -> Vec<&'static str> {
+        vec![Method::NAME, Route::NAME, "code"]
+    }
+    fn zeroes() -> Vec<Self> {
+        let codes = |route| match route {
+            Route::Unmatched => vec![http::StatusCode::NOT_FOUND],
+            Route::Process => vec![
+                http::StatusCode::OK,
+                http::StatusCode::TOO_MANY_REQUESTS,
+                http::StatusCode::SERVICE_UNAVAILABLE,
+            ],
+            Route::Health | Route::Readyz => {
+                vec![http::StatusCode::OK, http::StatusCode::SERVICE_UNAVAILABLE]
+            }
+            _ => vec![http::StatusCode::OK],
+        };
+        Endpoint::existing()
+            .flat_map(|Endpoint(method, route)| {
+                codes(route)
+                    .into_iter()
+                    .map(move |code| Self(method, route, Code(code)))
+            })
+            .collect()
+    }
+    fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
+        f(&[self.0.text(), self.1.text(), self.2.text()])
+    }
+}
+
+/// What the catalogue says of one family.
+#[derive(Clone, Debug)]
+pub struct FamilySpec {
+    /// The full name.
+    pub name: String,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// The labels' names.
+    pub labels: Vec<&'static str>,
+    /// One sentence.
+    pub help: String,
+    /// Upper bounds of a histogram's buckets, in seconds.
+    pub buckets: Vec<f64>,
+}
+
+/// Registers families and remembers what it registered.
+#[derive(Debug, Default)]
+pub struct Registrar {
+    /// The registry that is gathered.
+    pub registry: Registry,
+    /// What was registered, in order.
+    pub specs: Vec<FamilySpec>,
+}
+
+impl Registrar {
+    fn add<C: Collector + Clone + 'static>(&mut self, collector: &C, spec: FamilySpec) {
+        self.registry
+            .register(Box::new(collector.clone()))
+            .expect("family names are unique: the catalogue is fixed in the source");
+        self.specs.push(spec);
+    }
+}
+
+fn spec<L: LabelSet>(
+    name: &str,
+    kind: &'static str,
+    help: &[&str],
+    buckets: &[f64],
+) -> (FamilySpec, Opts) {
+    let help = help
+        .iter()
+        .map(|line| line.trim())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let name = format!("{PREFIX}{name}");
+    let opts = Opts::new(name.clone(), help.clone());
+    let labels = L::names();
+    let buckets = buckets.to_vec();
+    (
+        FamilySpec {
+            name,
+            kind,
+            labels,
+            help,
+            buckets,
+        },
+        opts,
+    )
+}
+
+macro_rules! family {
+    ($(#[$meta:meta])* $name:ident, $vec:ty, $value:ty, $kind:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        pub struct $name<L: LabelSet> {
+            vec: $vec,
+            labels: PhantomData<fn(L)>,
+        }
+
+        impl<L: LabelSet> $name<L> {
+            /// Registers the family and creates its series.
+            ///
+            /// # Panics
+            /// If the name is taken or no legal metric name.
+            pub fn register(to: &mut Registrar, name: &str, help: &[&str], buckets: &[f64]) -> Self {
+                let (spec, opts) = spec::<L>(name, $kind, help, buckets);
+                let vec = Self::build(opts, &spec);
+                to.add(&vec, spec);
+                let family = Self { vec, labels: PhantomData };
+                for labels in L::zeroes() {
+                    family.child(labels);
+                }
+                family
+            }
+
+            fn child(&self, labels: L) -> $value {
+                labels.with(|values| self.vec.with_label_values(values))
+            }
+        }
+    };
+}
+
+family!(
+    /// Counts events.
+    Counter, IntCounterVec, prometheus::IntCounter, "counter"
+);
+family!(
+    /// Counts in fractions.
+    FloatCounter, CounterVec, prometheus::Counter, "counter"
+);
+family!(
+    /// A whole number that goes up and down.
+    Gauge, IntGaugeVec, prometheus::IntGauge, "gauge"
+);
+family!(
+    /// A number that goes up and down, such as a time stamp in Unix seconds.
+    FloatGauge, GaugeVec, prometheus::Gauge, "gauge"
+);
+family!(
+    /// Durations in seconds, in buckets.
+    Histogram, HistogramVec, prometheus::Histogram, "histogram"
+);
+
+impl<L: LabelSet> Counter<L> {
+    fn build(opts: Opts, spec: &FamilySpec) -> IntCounterVec {
+        IntCounterVec::new(opts, &spec.labels).expect("a legal name")
+    }
+
+    /// Adds one.
+    pub fn inc(&self, labels: L) {
+        self.child(labels).inc();
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, labels: L, n: u64) {
+        self.child(labels).inc_by(n);
+    }
+
+    /// The count so far.
+    #[must_use]
+    pub fn get(&self, labels: L) -> u64 {
+        self.child(labels).get()
+    }
+}
+
+impl<L: LabelSet> FloatCounter<L> {
+    fn build(opts: Opts, spec: &FamilySpec) -> CounterVec {
+        CounterVec::new(opts, &spec.labels).expect("a legal name")
+    }
+}
+
+impl<L: LabelSet> Gauge<L> {
+    fn build(opts: Opts, spec: &FamilySpec) -> IntGaugeVec {
+        IntGaugeVec::new(opts, &spec.labels).expect("a legal name")
+    }
+
+    /// Sets the value.
+    pub fn set(&self, labels: L, value: i64) {
+        self.child(labels).set(value);
+    }
+
+    /// Sets the value from a size.
+    pub fn set_size(&self, labels: L, value: usize) {
+        self.set(labels, i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    /// The present value.
+    #[must_use]
+    pub fn get(&self, labels: L) -> i64 {
+        self.child(labels).get()
+    }
+
+    /// Adds one until the guard is dropped, also by a panic or a cancelled future.
+    #[must_use]
+    pub fn guard(&self, labels: L) -> InFlight {
+        let gauge = self.child(labels);
+        gauge.inc();
+        InFlight(gauge)
+    }
+}
+
+/// Counts one thing in flight until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(prometheus::IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl<L: LabelSet> FloatGauge<L> {
+    fn build(opts: Opts, spec: &FamilySpec) -> GaugeVec {
+        GaugeVec::new(opts, &spec.labels).expect("a legal name")
+    }
+
+    /// Sets the value.
+    pub fn set(&self, labels: L, value: f64) {
+        self.child(labels).set(value);
+    }
+
+    /// The present value.
+    #[must_use]
+    pub fn get(&self, labels: L) -> f64 {
+        self.child(labels).get()
+    }
+}
+
+impl<L: LabelSet> Histogram<L> {
+    fn build(opts: Opts, spec: &FamilySpec) -> HistogramVec {
+        let opts = HistogramOpts::from(opts).buckets(spec.buckets.clone());
+        HistogramVec::new(opts, &spec.labels).expect("a legal name")
+    }
+
+    /// Records a duration.
+    pub fn observe(&self, labels: L, duration: std::time::Duration) {
+        self.child(labels).observe(duration.as_secs_f64());
+    }
+
+    /// Records a value in seconds.
+    pub fn observe_seconds(&self, labels: L, seconds: f64) {
+        self.child(labels).observe(seconds);
+    }
+}

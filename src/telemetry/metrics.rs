@@ -1,0 +1,182 @@
+//! The catalogue of metrics: the one place where a family is named, explained and registered.
+//!
+//! The doc comment of a field is the family's HELP text.
+
+use super::family::{
+    Answer, Counter, Endpoint, FamilySpec, FloatGauge, Gauge, Histogram, Registrar,
+};
+use super::labels::{
+    Anomaly, AssetFile, AssetResult, AttemptResult, CallResult, Closed, DeadReason, DeliveryResult,
+    Dependency, ErrorKind, Level, Outcome, Previous, Stage, StoreError, TriggerResult,
+    TriggerSource,
+};
+use crate::domain::change::{Category, Priority};
+use crate::domain::delivery::{DeliveryState, Destination};
+
+const HTTP: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+const CYCLE: &[f64] = &[
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
+];
+const CLIENT: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const WAIT: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0];
+const DELIVERY: &[f64] = &[1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0];
+const COMMIT: &[f64] = &[
+    0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
+];
+
+macro_rules! catalogue {
+    ($(
+        $(#[doc = $help:literal])+
+        $field:ident: $kind:ident<$labels:ty> = $name:literal $(, $buckets:expr)?;
+    )+) => {
+        /// Every metric of the program, with the registry that they live in.
+        #[derive(Debug)]
+        pub struct Metrics {
+            registrar: Registrar,
+            $($(#[doc = $help])+ pub $field: $kind<$labels>,)+
+        }
+
+        impl Metrics {
+            /// Registers every family in a registry of its own.
+            #[must_use]
+            pub fn new() -> Self {
+                let mut to = Registrar::default();
+                $(
+                    let buckets: &[f64] = &[];
+                    $(let buckets = { let _ = buckets; $buckets };)?
+                    let $field = $kind::register(&mut to, $name, &[$($help),+], buckets);
+                )+
+                Self { registrar: to, $($field),+ }
+            }
+        }
+    };
+}
+
+catalogue! {
+    /// HTTP requests, incremented when the answer is ready to be sent.
+    http_requests: Counter<Answer> = "http_requests_total";
+    /// Seconds from the head of a request to its answer being ready.
+    http_request_duration: Histogram<Endpoint> = "http_request_duration_seconds", HTTP;
+    /// HTTP requests that are being answered at this moment.
+    http_requests_in_flight: Gauge<()> = "http_requests_in_flight";
+    /// Connections that are open at this moment.
+    http_connections: Gauge<()> = "http_connections";
+    /// Connections closed, incremented when the last byte is through, by reason.
+    http_connections_closed: Counter<(Closed,)> = "http_connections_closed_total";
+
+    /// Requests for a cycle, incremented when one is stored or refused.
+    triggers: Counter<(TriggerSource, TriggerResult)> = "triggers_total";
+    /// Triggers that wait for a cycle, read from the store at the scrape.
+    queue_depth: Gauge<()> = "queue_depth";
+    /// Triggers that may wait at most.
+    queue_capacity: Gauge<()> = "queue_capacity";
+    /// Unix time at which the oldest waiting trigger was accepted; 0 when none waits.
+    queue_oldest_trigger_timestamp: FloatGauge<()> = "queue_oldest_trigger_timestamp_seconds";
+    /// Seconds that a trigger waited until a cycle took it up.
+    queue_wait_duration: Histogram<()> = "queue_wait_duration_seconds", WAIT;
+
+    /// Cycles begun, incremented when the triggers are taken up.
+    cycles_started: Counter<()> = "cycles_started_total";
+    /// Cycles ended, incremented at the end, by outcome.
+    cycles: Counter<(Outcome,)> = "cycles_total";
+    /// Cycles that committed at least one change.
+    cycles_with_changes: Counter<()> = "cycles_with_changes_total";
+    /// Cycles that run at this moment.
+    cycles_in_progress: Gauge<()> = "cycles_in_progress";
+    /// Seconds that a cycle took, by outcome.
+    cycle_duration: Histogram<(Outcome,)> = "cycle_duration_seconds", CYCLE;
+    /// Seconds that a stage of a cycle took.
+    cycle_stage_duration: Histogram<(Stage,)> = "cycle_stage_duration_seconds", CYCLE;
+    /// Stages that failed, incremented once per cycle that ends by it.
+    cycle_stage_failures: Counter<(Stage, ErrorKind)> = "cycle_stage_failures_total";
+    /// Unix time at which the last cycle began, kept over restarts; 0 when there was none.
+    cycle_last_start_timestamp: FloatGauge<()> = "cycle_last_start_timestamp_seconds";
+    /// Unix time at which a cycle last succeeded, kept over restarts; 0 when none did.
+    cycle_last_success_timestamp: FloatGauge<()> = "cycle_last_success_timestamp_seconds";
+
+    /// Matches in the snapshot.
+    matches: Gauge<()> = "matches";
+    /// Bytes of the list that was last read.
+    match_list_bytes: Gauge<()> = "match_list_bytes";
+    /// Odd entries of lists that were read, incremented per entry and fetch.
+    match_list_anomalies: Counter<(Anomaly,)> = "match_list_anomalies_total";
+    /// Changes committed.
+    changes: Counter<(Category, Priority)> = "changes_total";
+    /// Files for matches, incremented when one is stored, found unchanged, skipped or failed.
+    assets: Counter<(AssetFile, AssetResult)> = "assets_total";
+
+    /// Deliveries that came to an end, by result.
+    deliveries: Counter<(Destination, DeliveryResult)> = "deliveries_total";
+    /// Attempts to deliver, incremented when one ends.
+    delivery_attempts: Counter<(Destination, AttemptResult)> = "delivery_attempts_total";
+    /// Seconds that one attempt to deliver took.
+    delivery_duration: Histogram<(Destination,)> = "delivery_duration_seconds", CLIENT;
+    /// Seconds from the commit of a change to its delivery.
+    delivery_latency: Histogram<(Destination,)> = "delivery_latency_seconds", DELIVERY;
+    /// Entries of the outbox by state, read from the store at the scrape.
+    outbox_entries: Gauge<(Destination, DeliveryState)> = "outbox_entries";
+    /// Unix time at which the oldest undelivered entry was committed; 0 when there is none.
+    outbox_oldest_entry_timestamp: FloatGauge<(Destination,)> = "outbox_oldest_entry_timestamp_seconds";
+    /// Deliveries given up that wait for a person, read from the store at the scrape.
+    dead_letters: Gauge<(Destination,)> = "dead_letters";
+    /// Deliveries given up, incremented when it happens.
+    dead_letters_made: Counter<(Destination, DeadReason)> = "dead_letters_total";
+
+    /// Calls to other services, incremented when one ends.
+    client_requests: Counter<(Dependency, CallResult)> = "client_requests_total";
+    /// Seconds that a call to another service took, its body included.
+    client_request_duration: Histogram<(Dependency,)> = "client_request_duration_seconds", CLIENT;
+    /// Calls to other services that repeat one that failed.
+    client_retries: Counter<(Dependency,)> = "client_retries_total";
+    /// 1 when the last probe of a service was answered well, else 0.
+    dependency_up: Gauge<(Dependency,)> = "dependency_up";
+    /// Unix time at which a probe of a service was last answered well; 0 when none was.
+    dependency_last_success_timestamp: FloatGauge<(Dependency,)> = "dependency_last_success_timestamp_seconds";
+
+    /// Seconds that a commit of the store took, the sync to disk included.
+    store_commit_duration: Histogram<()> = "store_commit_duration_seconds", COMMIT;
+    /// Failures of the store, incremented per operation that failed.
+    store_errors: Counter<(StoreError,)> = "store_errors_total";
+    /// 1 while the store accepts writes, else 0.
+    store_writable: Gauge<()> = "store_writable";
+    /// Starts of the program, by how the run before it ended.
+    starts: Counter<(Previous,)> = "starts_total";
+    /// 1 while an operator has paused cycles and deliveries, else 0.
+    paused: Gauge<()> = "paused";
+
+    /// Spans dropped before they were exported.
+    tracing_spans_dropped: Counter<()> = "tracing_spans_dropped_total";
+    /// Exports of spans that failed.
+    tracing_export_failures: Counter<()> = "tracing_export_failures_total";
+    /// Panics caught or seen, each of them a defect.
+    panics: Counter<()> = "panics_total";
+    /// Log lines written, by level.
+    log_events: Counter<(Level,)> = "log_events_total";
+
+    /// 1 when the settings were last loaded without a mistake, else 0.
+    config_last_load_successful: Gauge<()> = "config_last_load_successful";
+    /// Unix time at which the settings were last loaded without a mistake.
+    config_last_load_success_timestamp: FloatGauge<()> = "config_last_load_success_timestamp_seconds";
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// What is registered, in the order of the catalogue.
+    #[must_use]
+    pub fn specs(&self) -> &[FamilySpec] {
+        &self.registrar.specs
+    }
+
+    /// The registry, for collectors that compute their values at the scrape.
+    #[must_use]
+    pub fn registry(&self) -> &prometheus::Registry {
+        &self.registrar.registry
+    }
+}
