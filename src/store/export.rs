@@ -1,0 +1,340 @@
+//! The exported list: `previous_matches.json` beside the store, for other tools to read.
+//!
+//! A whole file or none: written under another name in the same folder, synced, renamed, and the
+//! folder synced. A file that somebody else changed is moved aside, never overwritten.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::error::StoreError;
+use super::snapshot::each_raw;
+use super::{FeedState, Store};
+use crate::telemetry::labels::StoreError as Operation;
+use crate::telemetry::metrics::Metrics;
+
+/// The exported list could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The file or its folder failed.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What can fail while the list is being written.
+#[derive(Debug, thiserror::Error)]
+enum FillError {
+    #[error(transparent)]
+    File(#[from] io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Writes the exported list.
+#[derive(Clone, Debug)]
+pub struct Exporter {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    metrics: Arc<Metrics>,
+    /// What the file looked like when this process last wrote or checked it.
+    seen: Mutex<Option<Stamp>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(path)?;
+        Ok(Self {
+            inode: meta.ino(),
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        })
+    }
+}
+
+/// A list that is on disk under a temporary name. It is removed if it is not published.
+#[derive(Debug)]
+pub struct Prepared {
+    temporary: PathBuf,
+    digest: Vec<u8>,
+    published: bool,
+}
+
+impl Prepared {
+    /// Of the file's bytes.
+    #[must_use]
+    pub fn digest(&self) -> &[u8] {
+        &self.digest
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+impl Exporter {
+    /// An exporter to `folder/file_name`.
+    #[must_use]
+    pub fn new(folder: &Path, file_name: &str, metrics: Arc<Metrics>) -> Self {
+        let path = folder.join(file_name);
+        Self {
+            inner: Arc::new(Inner {
+                path,
+                metrics,
+                seen: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// The exported file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Writes and syncs the list under a temporary name. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn prepare(&self, body: &[u8], entries: &[Range<usize>]) -> Result<Prepared, ExportError> {
+        self.write(|list| {
+            for range in entries {
+                list.entry(&body[range.clone()])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The same, from what the store holds.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the file cannot be written.
+    pub async fn prepare_from(&self, store: &Store) -> Result<Prepared, ExportError> {
+        let exporter = self.clone();
+        let from_store = move |c: &rusqlite::Connection, feed: &str| {
+            Ok(exporter.write(|list| {
+                each_raw(c, feed, |raw| list.entry(raw.as_bytes()))??;
+                Ok(())
+            }))
+        };
+        store.read(from_store).await?
+    }
+
+    fn write(
+        &self,
+        fill: impl FnOnce(&mut ListWriter) -> Result<(), FillError>,
+    ) -> Result<Prepared, ExportError> {
+        let temporary = self.inner.path.with_added_extension("new");
+        let failed = |error| match error {
+            FillError::File(source) => ExportError::File {
+                path: temporary.clone(),
+                source,
+            },
+            FillError::Store(error) => ExportError::Store(error),
+        };
+        let out = File::create(&temporary).map_err(|e| failed(e.into()))?;
+        let mut prepared = Prepared {
+            temporary: temporary.clone(),
+            digest: Vec::new(),
+            published: false,
+        };
+        let mut list = ListWriter::new(out);
+        fill(&mut list).map_err(failed)?;
+        prepared.digest = list.finish().map_err(|e| failed(e.into()))?;
+        Ok(prepared)
+    }
+
+    /// Gives the prepared list its name, after the store has committed its digest. Blocks.
+    ///
+    /// # Errors
+    /// When a rename fails; the old file is then still in place.
+    pub fn publish(&self, mut prepared: Prepared, before: &FeedState) -> Result<(), ExportError> {
+        let path = &self.inner.path;
+        let failed = |source| ExportError::File {
+            path: path.clone(),
+            source,
+        };
+        self.spare_foreign(before)?;
+        fs::rename(&prepared.temporary, path).map_err(failed)?;
+        prepared.published = true;
+        sync_folder(path).map_err(failed)?;
+        *self.seen() = Stamp::of(path).ok();
+        Ok(())
+    }
+
+    /// Moves a file aside that is neither the one that this program wrote last nor the one before.
+    fn spare_foreign(&self, before: &FeedState) -> Result<(), ExportError> {
+        let path = &self.inner.path;
+        let stamp = Stamp::of(path).ok();
+        if stamp.is_none() || stamp == *self.seen() {
+            return Ok(());
+        }
+        let digest = self.digest()?;
+        let ours = [&before.export_digest, &before.export_before];
+        if ours
+            .into_iter()
+            .any(|known| known.as_ref() == digest.as_ref())
+        {
+            return Ok(());
+        }
+        let aside = self.set_aside("foreign")?;
+        self.inner
+            .metrics
+            .store_errors
+            .inc((Operation::ForeignExport,));
+        tracing::warn!(
+            file = %path.display(),
+            kept_as = %aside.display(),
+            "somebody else changed the exported match list; their version was moved aside"
+        );
+        Ok(())
+    }
+
+    /// Moves the file to a name that says why and when.
+    ///
+    /// # Errors
+    /// When the rename fails.
+    pub fn set_aside(&self, why: &str) -> Result<PathBuf, ExportError> {
+        let path = &self.inner.path;
+        let mut unix = jiff::Timestamp::now().as_second();
+        let mut aside = path.with_added_extension(format!("{why}-{unix}"));
+        while aside.exists() {
+            unix += 1;
+            aside = path.with_added_extension(format!("{why}-{unix}"));
+        }
+        fs::rename(path, &aside)
+            .and_then(|()| sync_folder(path))
+            .map_err(|source| ExportError::File {
+                path: path.clone(),
+                source,
+            })?;
+        Ok(aside)
+    }
+
+    /// Of the file as it is; none if there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn digest(&self) -> Result<Option<Vec<u8>>, ExportError> {
+        let path = &self.inner.path;
+        let failed = |source| ExportError::File {
+            path: path.clone(),
+            source,
+        };
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; 128 * 1024];
+        loop {
+            match file.read(&mut buffer).map_err(failed)? {
+                0 => return Ok(Some(hasher.finalize().as_bytes()[..16].to_vec())),
+                n => hasher.update(&buffer[..n]),
+            };
+        }
+    }
+
+    /// At start, with a snapshot in the store: makes the file what it should be.
+    ///
+    /// # Errors
+    /// When the store or the file fails.
+    pub async fn reconcile(&self, store: &Store, state: &FeedState) -> Result<(), ExportError> {
+        let _ = fs::remove_file(self.inner.path.with_added_extension("new"));
+        let digest = self.digest()?;
+        if digest.is_some() && digest == state.export_digest {
+            *self.seen() = Stamp::of(&self.inner.path).ok();
+            return Ok(());
+        }
+        self.rewrite(store, state).await
+    }
+
+    /// Writes the file anew from the store.
+    ///
+    /// # Errors
+    /// When the store or the file fails.
+    pub async fn rewrite(&self, store: &Store, state: &FeedState) -> Result<(), ExportError> {
+        let prepared = self.prepare_from(store).await?;
+        store.exported(prepared.digest().to_vec()).await?;
+        let (exporter, state) = (self.clone(), state.clone());
+        tokio::task::spawn_blocking(move || exporter.publish(prepared, &state))
+            .await
+            .map_err(|_| StoreError::Panicked)?
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Option<Stamp>> {
+        self.inner
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Writes a JSON array entry by entry and digests what it writes.
+struct ListWriter {
+    file: BufWriter<File>,
+    hasher: blake3::Hasher,
+    first: bool,
+}
+
+impl ListWriter {
+    fn new(file: File) -> Self {
+        Self {
+            file: BufWriter::with_capacity(256 * 1024, file),
+            hasher: blake3::Hasher::new(),
+            first: true,
+        }
+    }
+
+    fn entry(&mut self, raw: &[u8]) -> io::Result<()> {
+        let separator: &[u8] = if std::mem::take(&mut self.first) {
+            b"[\n"
+        } else {
+            b",\n"
+        };
+        self.put(separator)?;
+        self.put(raw)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.file.write_all(bytes)
+    }
+
+    fn finish(mut self) -> io::Result<Vec<u8>> {
+        self.put(if self.first { b"[]\n" } else { b"\n]\n" })?;
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        Ok(self.hasher.finalize().as_bytes()[..16].to_vec())
+    }
+}

@@ -1,0 +1,33 @@
+//! The lock that keeps a second process out of a data folder.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use super::error::OpenError;
+
+/// Held for as long as the value lives; the system releases it also when the process is killed.
+pub struct FolderLock {
+    _file: File,
+}
+
+impl FolderLock {
+    /// Creates the folder if need be and takes its lock without waiting.
+    pub fn take(folder: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Folder {
+            path: folder.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join(".lock"))
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.to_owned())),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}

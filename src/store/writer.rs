@@ -1,0 +1,339 @@
+//! The one thread that writes: group commit, and what happens when a commit fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::error::{OpenError, StoreError};
+use super::schema::{meta, put_meta};
+use super::{DEFAULT_FEED, Limits};
+use crate::telemetry::labels::StoreError as Operation;
+use crate::telemetry::metrics::Metrics;
+
+/// Jobs that may wait for the writer; more callers wait outside.
+const CHANNEL: usize = 1024;
+/// Jobs that share one commit at most.
+const BATCH: usize = 1024;
+
+/// What the writer knows of the queue without asking the database.
+#[derive(Clone, Debug)]
+pub struct Counters {
+    /// The number of the next trigger.
+    pub next_seq: i64,
+    /// Triggers up to this number are done.
+    pub served: i64,
+    /// See [`Limits`].
+    pub limits: Limits,
+}
+
+impl Counters {
+    fn load(connection: &Connection, limits: Limits) -> rusqlite::Result<Self> {
+        let served: i64 = connection.query_row(
+            "SELECT coalesce(max(upto), 0) FROM served WHERE feed = ?1",
+            [DEFAULT_FEED],
+            |row| row.get(0),
+        )?;
+        let last: i64 =
+            connection.query_row("SELECT coalesce(max(seq), 0) FROM triggers", [], |row| {
+                row.get(0)
+            })?;
+        Ok(Self {
+            next_seq: last.max(served) + 1,
+            served,
+            limits,
+        })
+    }
+
+    /// Triggers that wait.
+    pub fn waiting(&self) -> usize {
+        usize::try_from(self.next_seq - 1 - self.served).unwrap_or(0)
+    }
+}
+
+/// A piece of work for the transaction, and the caller who waits for its fate.
+trait Job: Send {
+    /// Does the work; returns the error that it will be answered with, if any.
+    fn run(&mut self, connection: &Connection, counters: &mut Counters) -> Result<(), StoreError>;
+    /// Replaces the result by an error.
+    fn refuse(&mut self, error: StoreError);
+    /// Tells the caller.
+    fn answer(self: Box<Self>);
+}
+
+struct Task<T, F> {
+    work: Option<F>,
+    result: Result<T, StoreError>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection, &mut Counters) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, connection: &Connection, counters: &mut Counters) -> Result<(), StoreError> {
+        let work = self.work.take().ok_or(StoreError::Closed)?;
+        self.result = catch_unwind(AssertUnwindSafe(|| work(connection, counters)))
+            .unwrap_or(Err(StoreError::Panicked));
+        self.result.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        self.result = Err(error);
+    }
+
+    fn answer(self: Box<Self>) {
+        let _ = self.reply.send(self.result);
+    }
+}
+
+pub struct Writer {
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    fatal: watch::Receiver<bool>,
+    writable: Arc<AtomicBool>,
+    was_clean: bool,
+}
+
+impl Writer {
+    /// Reads the counters, marks the run as begun and starts the thread.
+    pub fn start(
+        connection: Connection,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, OpenError> {
+        let failed = |e: &dyn std::fmt::Display| OpenError::System {
+            path: connection.path().unwrap_or_default().into(),
+            problem: e.to_string(),
+        };
+        let was_clean = meta(&connection, "clean")
+            .map_err(|e| failed(&e))?
+            .as_deref()
+            != Some("0");
+        put_meta(&connection, "clean", "0").map_err(|e| failed(&e))?;
+        let counters = Counters::load(&connection, limits).map_err(|e| failed(&e))?;
+        let (jobs, queue) = mpsc::channel(CHANNEL);
+        let (fatal_tx, fatal) = watch::channel(false);
+        let writable = Arc::new(AtomicBool::new(true));
+        metrics.store_writable.set((), 1);
+        let worker = Worker {
+            connection,
+            counters,
+            metrics,
+            writable: Arc::clone(&writable),
+            fatal: fatal_tx,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || worker.run(queue))
+            .map_err(|e| OpenError::System {
+                path: "store-writer".into(),
+                problem: e.to_string(),
+            })?;
+        Ok(Self {
+            jobs: Mutex::new(Some(jobs)),
+            thread: Mutex::new(Some(thread)),
+            fatal,
+            writable,
+            was_clean,
+        })
+    }
+
+    pub fn previous_run_was_clean(&self) -> bool {
+        self.was_clean
+    }
+
+    pub fn is_writable(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
+    }
+
+    pub async fn fatal(&self) {
+        let mut fatal = self.fatal.clone();
+        if fatal.wait_for(|&set| set).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection, &mut Counters) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let boxed = Box::new(Task {
+            work: Some(job),
+            result: Err(StoreError::Closed),
+            reply,
+        });
+        let sender = self.sender().ok_or(StoreError::Closed)?;
+        sender.send(boxed).await.map_err(|_| StoreError::Closed)?;
+        drop(sender);
+        answer.await.map_err(|_| StoreError::Panicked)?
+    }
+
+    /// Lets the thread finish what waits, and waits for it.
+    pub async fn stop(&self) {
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    fn sender(&self) -> Option<mpsc::Sender<Box<dyn Job>>> {
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+struct Worker {
+    connection: Connection,
+    counters: Counters,
+    metrics: Arc<Metrics>,
+    writable: Arc<AtomicBool>,
+    fatal: watch::Sender<bool>,
+}
+
+impl Worker {
+    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(job) = queue.try_recv()
+            {
+                batch.push(job);
+            }
+            self.batch(batch);
+        }
+        // Folds the log into the database, so that a copy of the one file is whole.
+        let _ = self
+            .connection
+            .pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()));
+    }
+
+    fn batch(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        let begun = Instant::now();
+        let before = self.counters.clone();
+        if let Err(error) = self.transaction(&mut batch) {
+            self.counters = before;
+            for job in &mut batch {
+                job.refuse(error.clone());
+            }
+        }
+        self.metrics
+            .store_commit_duration
+            .observe((), begun.elapsed());
+        for job in batch {
+            job.answer();
+        }
+    }
+
+    /// One transaction for all jobs. A job that fails is undone alone; an error here undoes all.
+    fn transaction(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        if *self.fatal.borrow() {
+            return Err(StoreError::Unknown);
+        }
+        self.statement("BEGIN IMMEDIATE")
+            .map_err(|e| self.failed(Operation::Write, e))?;
+        for job in batch {
+            self.job(job.as_mut())?;
+        }
+        match self.statement("COMMIT") {
+            Ok(()) => {
+                self.set_writable(true);
+                Ok(())
+            }
+            Err(error) => Err(self.commit_failed(error)),
+        }
+    }
+
+    fn job(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
+        let before = self.counters.clone();
+        self.statement("SAVEPOINT job")
+            .map_err(|e| self.failed(Operation::Write, e))?;
+        let Err(error) = job.run(&self.connection, &mut self.counters) else {
+            return self
+                .statement("RELEASE job")
+                .map_err(|e| self.failed(Operation::Write, e));
+        };
+        self.counters = before;
+        let error = match error {
+            StoreError::QueueFull(_) | StoreError::Row(_) => error,
+            StoreError::Panicked => {
+                self.metrics.panics.inc(());
+                error
+            }
+            _ => self.failed(Operation::Write, error),
+        };
+        job.refuse(error.clone());
+        // SQLite gives up the whole transaction by itself when the disk fails it.
+        if self.connection.is_autocommit() {
+            return Err(error);
+        }
+        self.statement("ROLLBACK TO job")
+            .and_then(|()| self.statement("RELEASE job"))
+    }
+
+    fn statement(&self, sql: &str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// A full or read-only disk has certainly not taken the commit. After any other failure nobody
+    /// knows, and a second try could answer for what the first one lost.
+    fn commit_failed(&mut self, error: StoreError) -> StoreError {
+        let error = self.failed(Operation::Commit, error);
+        if !self.connection.is_autocommit() {
+            let _ = self.statement("ROLLBACK");
+        }
+        if matches!(error, StoreError::Full | StoreError::ReadOnly) {
+            return error;
+        }
+        self.fatal.send_replace(true);
+        StoreError::Unknown
+    }
+
+    fn failed(&self, operation: Operation, error: StoreError) -> StoreError {
+        let error = match error {
+            StoreError::Io(_) if self.file_system_is_read_only() => StoreError::ReadOnly,
+            other => other,
+        };
+        self.metrics.store_errors.inc((operation,));
+        self.set_writable(false);
+        if !self.connection.is_autocommit() && operation == Operation::Write {
+            tracing::warn!(error = %error, "the store could not write");
+        }
+        error
+    }
+
+    /// `SQLite` reports a file system that turned read-only as an I/O error.
+    fn file_system_is_read_only(&self) -> bool {
+        let path = self.connection.path().unwrap_or_default();
+        rustix::fs::statvfs(path)
+            .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    }
+
+    fn set_writable(&self, writable: bool) {
+        if self.writable.swap(writable, Ordering::Relaxed) != writable {
+            self.metrics.store_writable.set((), i64::from(writable));
+            if writable {
+                tracing::info!("the store can write again");
+            } else {
+                tracing::error!("the store cannot write; triggers are refused until it can");
+            }
+        }
+    }
+}
