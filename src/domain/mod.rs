@@ -2,3 +2,8 @@
 //! arguments.
 
 pub mod change;
+pub mod compare;
+pub mod matchlist;
+
+#[cfg(test)]
+mod season_tests;
