@@ -2,4 +2,9 @@
 //! arguments.
 
 pub mod change;
+pub mod compare;
 pub mod delivery;
+pub mod matchlist;
+
+#[cfg(test)]
+mod season_tests;
