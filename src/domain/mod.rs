@@ -5,6 +5,10 @@ pub mod change;
 pub mod compare;
 pub mod delivery;
 pub mod matchlist;
+pub mod plan;
+pub mod retry;
+pub mod texts;
+pub mod trigger;
 
 #[cfg(test)]
 mod season_tests;

@@ -1,0 +1,199 @@
+//! The two texts that are made for a match, from templates that a user can replace, and where files
+//! go.
+//!
+//! A template is written in the Jinja language. These variables exist in both:
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `home`, `away` | names of the teams |
+//! | `competition` | name of the competition |
+//! | `venue` | name of the venue |
+//! | `number` | the match number that people use |
+//! | `date`, `time` | day (`YYYY-MM-DD`) and local time of the kick-off |
+//! | `match_id` | the match's id |
+//! | `match_url` | the public page of the match |
+//! | `referees` | the referees, each with `name` and `role` |
+//!
+//! What the list does not tell is an empty string. A line that holds nothing but a `{% … %}` leaves
+//! no line behind.
+
+mod error;
+mod facts;
+mod paths;
+
+use std::io;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
+
+pub use error::TemplateError;
+use facts::Facts;
+pub use paths::{file_name, folder};
+
+use crate::domain::matchlist::Match;
+
+crate::labels! {
+    /// Which of the two texts.
+    TextKind {
+        /// The description of the chat group.
+        Description => "group_description",
+        /// The sheet from which a person makes the group.
+        GroupInfo => "group_info",
+    }
+}
+
+/// Instructions that one rendering may take; the built-in templates take about a hundred, and ten
+/// more per referee.
+const FUEL: u64 = 50_000;
+
+/// Longest text, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+const DESCRIPTION: &str = "\
+*{{ home }} - {{ away }}*
+_{{ competition }}_
+{{ venue }}
+
+Match Facts: {{ match_url }}
+
+---
+This group is for the referee team of this match: for planning, questions and late news.
+";
+
+const GROUP_INFO: &str = "\
+Group Name: {{ home }} - {{ away }}
+Match: {{ number }}
+Competition: {{ competition }}
+Date & Time: {{ date }} {{ time }}
+Venue: {{ venue }}
+
+Referees:
+{% for referee in referees %}
+- {{ referee.name }} ({{ referee.role }})
+{% endfor %}
+";
+
+/// The compiled templates.
+#[derive(Debug)]
+pub struct Texts {
+    environment: Environment<'static>,
+}
+
+impl Texts {
+    /// Compiles the given templates, or the built-in ones where none is given, and renders each for
+    /// an invented match.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] names the template, the line, the mistake and, for an unknown variable,
+    /// those that exist.
+    pub fn new(
+        description: Option<String>,
+        group_info: Option<String>,
+    ) -> Result<Self, TemplateError> {
+        let mut texts = Self {
+            environment: environment(),
+        };
+        let sources = [
+            (
+                TextKind::Description,
+                description.unwrap_or_else(|| DESCRIPTION.to_owned()),
+            ),
+            (
+                TextKind::GroupInfo,
+                group_info.unwrap_or_else(|| GROUP_INFO.to_owned()),
+            ),
+        ];
+        for (kind, source) in sources {
+            texts
+                .add(kind, &source)
+                .map_err(|error| error.quoting(&source))?;
+        }
+        Ok(texts)
+    }
+
+    fn add(&mut self, kind: TextKind, source: &str) -> Result<(), TemplateError> {
+        self.environment
+            .add_template_owned(kind.label(), source.to_owned())
+            .map_err(|error| TemplateError::at_start(kind, &error))?;
+        let template = self.template(kind)?;
+        let globals: Vec<&str> = self.environment.globals().map(|(name, _)| name).collect();
+        let mut unknown: Vec<String> = template
+            .undeclared_variables(false)
+            .into_iter()
+            .filter(|name| !facts::VARIABLES.contains(&name.as_str()))
+            .filter(|name| !globals.contains(&name.as_str()))
+            .collect();
+        unknown.sort_unstable();
+        if let Some(name) = unknown.first() {
+            return Err(TemplateError::unknown_variable(kind, name, source));
+        }
+        self.write(kind, &Facts::sample())
+            .map_err(|error| TemplateError::at_start(kind, &error))?;
+        Ok(())
+    }
+
+    /// Renders one text for a match.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] if the template fails for this match: it asks for something that this
+    /// match lacks, takes too long, or makes more than 64 KiB. The error holds no data of the match.
+    pub fn render(&self, kind: TextKind, m: &Match) -> Result<String, TemplateError> {
+        self.write(kind, &Facts::of(m))
+            .map_err(|error| TemplateError::at_run(kind, &error))
+    }
+
+    fn template(&self, kind: TextKind) -> Result<minijinja::Template<'_, '_>, TemplateError> {
+        self.environment
+            .get_template(kind.label())
+            .map_err(|error| TemplateError::at_start(kind, &error))
+    }
+
+    fn write(&self, kind: TextKind, facts: &Facts) -> Result<String, minijinja::Error> {
+        let template = self.environment.get_template(kind.label())?;
+        let mut text = Bounded(Vec::new());
+        template.render_captured_to(minijinja::Value::from(Serde(facts)), &mut text)?;
+        Ok(String::from_utf8_lossy(&text.0).into_owned())
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
+    if let Ok(syntax) = syntax {
+        environment.set_syntax(syntax);
+    }
+    environment
+}
+
+/// A writer that refuses more than [`LONGEST`] bytes.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "the text is too long",
+            ));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
