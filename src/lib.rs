@@ -14,16 +14,16 @@
 //! * [`telemetry`] holds logs, spans and the one metrics struct.
 //! * [`config`] turns the environment into one validated value; [`app`] composes it all.
 
-pub mod app;
-pub mod assets;
-pub mod client;
+// pub mod app;
+// pub mod assets;
+// pub mod client;
 pub mod clock;
 pub mod config;
-pub mod cycle;
-pub mod delivery;
+// pub mod cycle;
+// pub mod delivery;
 pub mod domain;
-pub mod http;
-pub mod shutdown;
+// pub mod http;
+// pub mod shutdown;
 pub mod store;
 pub mod telemetry;
-pub mod upstream;
+// pub mod upstream;

@@ -1,3 +1,1 @@
-//! Runs the match list processor.
-
 fn main() {}

@@ -1,1 +1,53 @@
-//! Not written yet.
+//! Signals, and the one deadline that a shutdown has.
+
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::signal_name;
+use tokio::sync::watch;
+
+/// Exit code after a second signal: what a shell shows for the signal itself.
+const SIGNAL_BASE: i32 = 128;
+
+/// Listens for SIGTERM and SIGINT on a thread of its own, so that a busy runtime cannot delay it.
+/// The first one sets the returned value; the second one ends the process at once.
+///
+/// # Errors
+/// When the handlers cannot be installed.
+pub fn on_signals() -> std::io::Result<watch::Receiver<bool>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let (stop, stopped) = watch::channel(false);
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            let name = signal_name(signal).unwrap_or("signal");
+            if stop.send_replace(true) {
+                eprintln!("{name} again: ending at once");
+                std::process::exit(SIGNAL_BASE + signal);
+            }
+            tracing::info!("{name}: stopping in order; a second signal ends at once");
+        }
+    })?;
+    Ok(stopped)
+}
+
+/// The stages of a shutdown under one deadline.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    /// For everything together.
+    pub total: Duration,
+}
+
+impl Deadline {
+    /// After this long, cycles and deliveries that still run are given up.
+    #[must_use]
+    pub fn patience(self) -> Duration {
+        self.total.mul_f64(0.6)
+    }
+
+    /// Left for telemetry at the end.
+    #[must_use]
+    pub fn telemetry(self) -> Duration {
+        self.total.mul_f64(0.2).min(Duration::from_secs(5))
+    }
+}

@@ -1,1 +1,169 @@
-//! Not written yet.
+//! The settings: environment, then `.env`, then the TOML file, then defaults; every mistake is found
+//! before the first one is reported.
+
+mod admin;
+mod assets;
+mod cycle;
+mod http;
+mod log;
+mod mistake;
+mod mode;
+mod otel;
+mod reader;
+mod redis;
+mod secret;
+mod source;
+mod store;
+mod upstream;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use admin::AdminConfig;
+pub use assets::{AssetStore, AssetsConfig, AvatarSource};
+pub use cycle::CycleConfig;
+pub use http::HttpConfig;
+pub use log::{LogConfig, LogFormat};
+pub use mistake::{ConfigErrors, Mistake};
+pub use mode::{ModeConfig, ProcessorMode, RunMode};
+pub use otel::{OtelConfig, OtlpExporter, OtlpProtocol};
+pub use reader::Setting;
+pub use redis::RedisConfig;
+pub use secret::{Secret, redacted};
+pub use source::{Origin, Source};
+pub use store::StoreConfig;
+pub use upstream::{UpstreamConfig, UpstreamUrl};
+
+use reader::{Form, Reader};
+
+/// Every setting, validated.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How the program runs.
+    pub mode: ModeConfig,
+    /// The public listener.
+    pub http: HttpConfig,
+    /// The administration listener.
+    pub admin: AdminConfig,
+    /// The data folder.
+    pub store: StoreConfig,
+    /// The match list.
+    pub upstream: UpstreamConfig,
+    /// The files for matches.
+    pub assets: AssetsConfig,
+    /// Comparison and held lists.
+    pub cycle: CycleConfig,
+    /// Log lines.
+    pub log: LogConfig,
+    /// Traces.
+    pub otel: OtelConfig,
+    /// Redis.
+    pub redis: RedisConfig,
+    /// For a shutdown as a whole.
+    pub shutdown_deadline: Duration,
+    /// Between two probes of a neighbour that is well.
+    pub probe_interval: Duration,
+    /// What is odd, for the log.
+    pub warnings: Vec<String>,
+    settings: Vec<Setting>,
+}
+
+impl Config {
+    /// Reads the settings of this process.
+    ///
+    /// # Errors
+    /// Every mistake in them.
+    pub fn from_env() -> Result<Self, ConfigErrors> {
+        Self::load(&Source::from_process()?)
+    }
+
+    /// Reads the settings from `source`.
+    ///
+    /// # Errors
+    /// Every mistake in them.
+    pub fn load(source: &Source) -> Result<Self, ConfigErrors> {
+        let mut from = Reader::new(source);
+        let seconds = Form {
+            expected: "seconds, from 1 to 3600",
+            example: "30",
+        };
+        let mut config = Self {
+            mode: ModeConfig::read(&mut from),
+            http: HttpConfig::read(&mut from),
+            admin: AdminConfig::read(&mut from),
+            store: StoreConfig::read(&mut from),
+            upstream: UpstreamConfig::read(&mut from),
+            assets: AssetsConfig::read(&mut from),
+            cycle: CycleConfig::read(&mut from),
+            log: LogConfig::read(&mut from),
+            otel: OtelConfig::read(&mut from),
+            redis: RedisConfig::read(&mut from),
+            shutdown_deadline: from.seconds("SHUTDOWN_DEADLINE_SECONDS", 30, 1..=3600, seconds),
+            probe_interval: from.seconds("PROBE_INTERVAL_SECONDS", 15, 1..=3600, seconds),
+            warnings: Vec::new(),
+            settings: Vec::new(),
+        };
+        config.check_addresses(&mut from);
+        from.finish();
+        if !from.mistakes.is_empty() {
+            return Err(ConfigErrors(from.mistakes));
+        }
+        config.warnings = from.warnings;
+        config.settings = from.settings;
+        Ok(config)
+    }
+
+    fn check_addresses(&self, from: &mut Reader<'_>) {
+        let mut taken = vec![("PORT", self.http.listen)];
+        let others = [
+            ("ADMIN_LISTEN", self.admin.listen),
+            ("METRICS_LISTEN", self.http.metrics_listen),
+        ];
+        for (name, address) in others {
+            let Some(address) = address else { continue };
+            let clash = taken.iter().find(|(_, other)| {
+                let overlap = other.ip() == address.ip()
+                    || other.ip().is_unspecified()
+                    || address.ip().is_unspecified();
+                address.port() != 0 && other.port() == address.port() && overlap
+            });
+            if let Some((other, _)) = clash {
+                let form = Form {
+                    expected: "a port of its own",
+                    example: "127.0.0.1:9100",
+                };
+                from.mistake(name, &format!("has the same port as {other}"), form);
+            }
+            taken.push((name, address));
+        }
+    }
+
+    /// Every setting as it takes effect, without secrets.
+    #[must_use]
+    pub fn effective(&self) -> Vec<Setting> {
+        self.settings.clone()
+    }
+
+    /// The same as a table for people.
+    #[must_use]
+    pub fn effective_table(&self) -> String {
+        use std::fmt::Write;
+        let width = |f: fn(&Setting) -> usize| self.settings.iter().map(f).max().unwrap_or(0);
+        let (names, values) = (
+            width(|s| s.name.len()),
+            width(|s| s.value.chars().count()).min(60),
+        );
+        let mut table = String::new();
+        for setting in &self.settings {
+            let Setting {
+                name,
+                value,
+                origin,
+            } = setting;
+            let _ = writeln!(table, "{name:names$}  {value:values$}  {}", origin.label());
+        }
+        table
+    }
+}

@@ -8,7 +8,6 @@ pub mod matchlist;
 pub mod plan;
 pub mod retry;
 pub mod texts;
-pub mod trigger;
 
 #[cfg(test)]
 mod season_tests;

@@ -1,1 +1,42 @@
-//! Not written yet.
+//! The front door: bounds, parses and routes requests. It knows nothing of matches.
+
+mod admin;
+mod body;
+mod guard;
+mod health;
+mod io;
+mod listen;
+mod metrics;
+mod openapi;
+mod problem;
+mod process;
+mod route;
+mod status;
+
+pub use listen::{Limits, Server};
+pub use route::{Site, SiteKind};
+
+/// An answer; every body is small and whole.
+pub type Response = http::Response<http_body_util::Full<bytes::Bytes>>;
+
+/// A request as it comes from the connection.
+pub type Request = http::Request<hyper::body::Incoming>;
+
+/// A JSON answer.
+fn json(status: http::StatusCode, body: &impl serde::Serialize) -> Response {
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    answer(status, "application/json", bytes)
+}
+
+fn answer(
+    status: http::StatusCode,
+    content_type: &'static str,
+    body: impl Into<bytes::Bytes>,
+) -> Response {
+    let mut response = Response::new(http_body_util::Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,54 @@
+//! The daemon itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::app::{App, Failure};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::shutdown;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::{self, Telemetry};
+
+/// Runs in the mode that the settings name.
+///
+/// # Errors
+/// [`Failure`] says how it ended.
+pub fn run(accept_empty_baseline: bool) -> Result<(), Failure> {
+    let mut config = Config::from_env().map_err(|errors| Failure::Unusable(errors.to_string()))?;
+    config.store.accept_empty_baseline = accept_empty_baseline;
+    let config = Arc::new(config);
+    let metrics = Arc::new(Metrics::new());
+    let telemetry = telemetry::start(&config, &metrics)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let stop = shutdown::on_signals().context("cannot listen for signals")?;
+    let runtime = main_runtime()?;
+    let outcome = runtime.block_on(async {
+        let app = App::new(Arc::clone(&config), None, Clock::system(), metrics).await?;
+        app.run(None, stop).await
+    });
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    end(telemetry, config.shutdown_deadline);
+    outcome
+}
+
+/// The runtime of cycles, deliveries and probes.
+pub(super) fn main_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(32)
+        .thread_name("main")
+        .enable_all()
+        .build()
+        .context("cannot start the main threads")
+        .map_err(Failure::System)
+}
+
+/// Sends what telemetry still holds, within its share of the deadline.
+pub(super) fn end(telemetry: Telemetry, total: Duration) {
+    telemetry.shutdown(shutdown::Deadline { total }.telemetry());
+}

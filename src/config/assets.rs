@@ -1,0 +1,103 @@
+//! The files that are made for matches.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::reader::{Form, Reader};
+use super::upstream::http_url;
+
+/// The files that are made for matches.
+#[derive(Clone, Debug)]
+pub struct AssetsConfig {
+    /// `WHATSAPP_AVATAR_SERVICE_URL`.
+    pub avatar: AvatarSource,
+    /// `ASSET_STORE_URL`, or `GOOGLE_DRIVE_SERVICE_URL`.
+    pub store: AssetStore,
+    /// `MIN_REFEREES_FOR_WHATSAPP`.
+    pub min_referees: usize,
+    /// `GDRIVE_FOLDER_BASE`.
+    pub folder_base: String,
+    /// `DESCRIPTION_TEMPLATE`.
+    pub description_template: Option<PathBuf>,
+    /// `GROUP_INFO_TEMPLATE`.
+    pub group_info_template: Option<PathBuf>,
+}
+
+/// Where avatars come from.
+#[derive(Clone, Debug)]
+pub enum AvatarSource {
+    /// Drawn in the process.
+    Embedded,
+    /// Asked for.
+    Service(Url),
+}
+
+/// Where files go.
+#[derive(Clone, Debug)]
+pub enum AssetStore {
+    /// The Drive service.
+    Drive(Url),
+    /// A folder or a bucket.
+    Object(Url),
+}
+
+impl AssetsConfig {
+    pub(super) fn read(from: &mut Reader<'_>) -> Self {
+        let default = "http://whatsapp-avatar-service:5002";
+        let form = Form {
+            expected: "an http or https URL, or embedded",
+            example: default,
+        };
+        let parse = |text: &str| match text.eq_ignore_ascii_case("embedded") {
+            true => Some(AvatarSource::Embedded),
+            false => http_url(text).map(AvatarSource::Service),
+        };
+        let name = "WHATSAPP_AVATAR_SERVICE_URL";
+        let avatar = from.value(name, default, form, parse, AvatarSource::Embedded);
+        let form = Form {
+            expected: "a whole number from 0 to 20",
+            example: "2",
+        };
+        let min_referees = from.number("MIN_REFEREES_FOR_WHATSAPP", 2, 0..=20, form);
+        let path = Form {
+            expected: "the path of a template file",
+            example: "/etc/info.txt",
+        };
+        let mut template = |name| from.optional(name, path, |text| Some(PathBuf::from(text)));
+        let description_template = template("DESCRIPTION_TEMPLATE");
+        let group_info_template = template("GROUP_INFO_TEMPLATE");
+        Self {
+            avatar,
+            store: store(from),
+            min_referees: usize::try_from(min_referees).unwrap_or(2),
+            folder_base: from.text("GDRIVE_FOLDER_BASE", "WhatsApp_Group_Assets"),
+            description_template,
+            group_info_template,
+        }
+    }
+}
+
+fn store(from: &mut Reader<'_>) -> AssetStore {
+    let default = "http://google-drive-service:5000";
+    let form = Form {
+        expected: "an http or https URL",
+        example: default,
+    };
+    let none = Url::parse(default).expect("a constant URL");
+    let drive = from.value("GOOGLE_DRIVE_SERVICE_URL", default, form, http_url, none);
+    let form = Form {
+        expected: "file:///folder, s3://bucket/prefix, or the http URL of a Drive service",
+        example: "file:///data/assets",
+    };
+    let parse = |text: &str| {
+        let url = Url::parse(text).ok()?;
+        match url.scheme() {
+            "file" => url.to_file_path().ok().map(|_| AssetStore::Object(url)),
+            "s3" => url.has_host().then_some(AssetStore::Object(url)),
+            _ => http_url(text).map(AssetStore::Drive),
+        }
+    };
+    from.optional("ASSET_STORE_URL", form, parse)
+        .unwrap_or(AssetStore::Drive(drive))
+}

@@ -1,0 +1,213 @@
+//! Reads variables one by one and goes on after a mistake, so that all are found.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use url::Url;
+
+use super::mistake::Mistake;
+use super::secret::{Secret, redacted};
+use super::source::{Origin, Source};
+
+/// A setting as `check-config` and `/status/detailed` show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The variable.
+    pub name: String,
+    /// Its value, without secrets.
+    pub value: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// What a value must be, for the mistake that says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// What it must look like.
+    pub expected: &'static str,
+    /// A value that would do.
+    pub example: &'static str,
+}
+
+/// Collects settings, mistakes and warnings.
+pub struct Reader<'a> {
+    source: &'a Source,
+    known: BTreeSet<String>,
+    /// What was read so far.
+    pub settings: Vec<Setting>,
+    /// What is wrong so far.
+    pub mistakes: Vec<Mistake>,
+    /// What is odd so far.
+    pub warnings: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(source: &'a Source) -> Self {
+        let known = BTreeSet::from(["CONFIG_FILE".to_owned()]);
+        Self {
+            source,
+            known,
+            settings: vec![],
+            mistakes: vec![],
+            warnings: vec![],
+        }
+    }
+
+    /// The value as it stands.
+    pub fn raw(&mut self, name: &str) -> Option<(&'a str, Origin)> {
+        self.known.insert(name.to_owned());
+        self.source.get(name)
+    }
+
+    pub fn show(&mut self, name: &str, value: impl Into<String>, origin: Origin) {
+        self.settings.push(Setting {
+            name: name.to_owned(),
+            value: value.into(),
+            origin,
+        });
+    }
+
+    pub fn mistake(&mut self, name: &str, problem: &str, form: Form) {
+        self.mistakes
+            .push(Mistake::new(name, problem, form.expected, form.example));
+    }
+
+    /// Reads and shows a value that is no secret. After a mistake the default stands in, so that
+    /// the other variables are read too.
+    pub fn value<T>(
+        &mut self,
+        name: &str,
+        default: &str,
+        form: Form,
+        parse: impl Fn(&str) -> Option<T>,
+        fallback: T,
+    ) -> T {
+        let (text, origin) = self.raw(name).unwrap_or((default, Origin::Default));
+        let text = text.to_owned();
+        let shown = Url::parse(&text).map_or_else(|_| text.clone(), |url| redacted(&url));
+        let parsed = parse(&text);
+        if parsed.is_none() && !(origin == Origin::Default && text.is_empty()) {
+            self.mistake(name, &format!("{shown:?} is not allowed"), form);
+        }
+        self.show(name, shown, origin);
+        parsed.unwrap_or(fallback)
+    }
+
+    /// A value that may be unset.
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        form: Form,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.value(name, "", form, |text| parse(text).map(Some), None)
+    }
+
+    pub fn text(&mut self, name: &str, default: &str) -> String {
+        let form = Form {
+            expected: "text",
+            example: "",
+        };
+        self.value(
+            name,
+            default,
+            form,
+            |text| Some(text.to_owned()),
+            default.to_owned(),
+        )
+    }
+
+    pub fn boolean(&mut self, name: &str, default: bool) -> bool {
+        let form = Form {
+            expected: "true or false",
+            example: "true",
+        };
+        self.value(
+            name,
+            if default { "true" } else { "false" },
+            form,
+            boolean,
+            default,
+        )
+    }
+
+    /// A whole number in a range.
+    pub fn number(
+        &mut self,
+        name: &str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+        form: Form,
+    ) -> u64 {
+        let parse = |text: &str| text.parse().ok().filter(|n| range.contains(n));
+        self.value(name, &default.to_string(), form, parse, default)
+    }
+
+    /// A number of whole seconds in a range.
+    pub fn seconds(
+        &mut self,
+        name: &str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+        form: Form,
+    ) -> Duration {
+        Duration::from_secs(self.number(name, default, range, form))
+    }
+
+    /// A secret, or one read from the file that `<name>_FILE` names.
+    pub fn secret(&mut self, name: &str) -> Option<Secret> {
+        let file_variable = format!("{name}_FILE");
+        let direct = self.raw(name);
+        let file = self.raw(&file_variable);
+        let form = Form {
+            expected: "set in one place only",
+            example: "the variable with _FILE",
+        };
+        if direct.is_some() && file.is_some() {
+            self.mistake(name, &format!("is set, and so is {file_variable}"), form);
+        }
+        if let Some((value, origin)) = direct {
+            self.show(name, "***", origin);
+            return Some(Secret::new(value.to_owned()));
+        }
+        let Some((path, origin)) = file else {
+            self.show(name, "", Origin::Default);
+            return None;
+        };
+        self.show(&file_variable, path, origin);
+        let form = Form {
+            expected: "the path of a readable file that holds the secret",
+            example: "/run/secrets/admin_token",
+        };
+        match std::fs::read_to_string(path) {
+            Ok(text) if !text.trim().is_empty() => Some(Secret::new(text.trim().to_owned())),
+            Ok(_) => {
+                self.mistake(&file_variable, &format!("{path} is empty"), form);
+                None
+            }
+            Err(error) => {
+                self.mistake(
+                    &file_variable,
+                    &format!("{path} cannot be read: {error}"),
+                    form,
+                );
+                None
+            }
+        }
+    }
+
+    /// Ends the reading: keys of the file that nobody asked for are mistakes.
+    pub fn finish(&mut self) {
+        let unknown = self.source.unknown_keys(&self.known);
+        self.mistakes.extend(unknown);
+    }
+}
+
+/// A truth value as people write it.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}

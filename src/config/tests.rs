@@ -1,0 +1,269 @@
+use super::*;
+
+fn load<const N: usize>(pairs: [(&str, &str); N]) -> Result<Config, ConfigErrors> {
+    Config::load(&Source::of(pairs))
+}
+
+#[test]
+fn without_settings_the_documented_defaults_hold() {
+    let config = load([]).unwrap();
+    assert_eq!(config.mode.mode, ProcessorMode::Unified);
+    assert_eq!(config.mode.run, RunMode::Oneshot);
+    assert_eq!(config.mode.interval, Some(Duration::from_secs(300)));
+    assert_eq!(config.http.listen.to_string(), "0.0.0.0:8000");
+    assert_eq!(config.admin.listen.unwrap().to_string(), "127.0.0.1:8001");
+    assert_eq!(config.store.queue_capacity, 10_000);
+    assert_eq!(config.store.history_limit, 100);
+    assert_eq!(config.assets.min_referees, 2);
+    assert_eq!(config.assets.folder_base, "WhatsApp_Group_Assets");
+    assert_eq!(config.cycle.hold_confirm, Duration::from_secs(60));
+    assert!(config.otel.exporter.is_none());
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_with_a_way_out() {
+    let errors = load([
+        ("PORT", "eight"),
+        ("TZ", "Mars/Olympus"),
+        ("API_BASE_URL", "fogis:8080"),
+        ("QUEUE_CAPACITY", "0"),
+        ("REDIS_ENABLED", "maybe"),
+        ("PREVIOUS_MATCHES_FILE", "../secret.json"),
+        ("CHANGE_PRIORITY_SAME_DAY", "urgent"),
+        ("ADMIN_LISTEN", "0.0.0.0:8001"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("LOG_LEVEL", "LOUD"),
+    ])
+    .unwrap_err();
+    let names: Vec<_> = errors
+        .0
+        .iter()
+        .map(|mistake| mistake.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "PORT",
+            "ADMIN_LISTEN",
+            "PREVIOUS_MATCHES_FILE",
+            "QUEUE_CAPACITY",
+            "API_BASE_URL",
+            "CHANGE_PRIORITY_SAME_DAY",
+            "TZ",
+            "LOG_LEVEL",
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "REDIS_ENABLED",
+        ]
+    );
+    let text = errors.to_string();
+    assert!(text.starts_with("10 mistakes"), "{text}");
+    for mistake in &errors.0 {
+        assert!(
+            !mistake.expected.is_empty() && !mistake.example.is_empty(),
+            "{mistake:?}"
+        );
+    }
+}
+
+#[test]
+fn each_single_mistake_is_found() {
+    for (name, value) in [
+        ("PORT", "70000"),
+        ("HOST", "not a host"),
+        ("ADMIN_LISTEN", "8001"),
+        ("ADMIN_LISTEN", "127.0.0.1:8000"),
+        ("METRICS_LISTEN", "0.0.0.0:8001"),
+        ("API_BASE_URL", "ftp://example.org"),
+        ("WHATSAPP_AVATAR_SERVICE_URL", "drawn"),
+        ("GOOGLE_DRIVE_SERVICE_URL", "drive"),
+        ("ASSET_STORE_URL", "s3:bucket"),
+        ("MIN_REFEREES_FOR_WHATSAPP", "-1"),
+        ("HOLD_CONFIRM_SECONDS", "1.5"),
+        ("SHUTDOWN_DEADLINE_SECONDS", "0"),
+        ("HISTORY_LIMIT", "0"),
+        ("LOG_FORMAT", "xml"),
+        ("REDIS_URL", "http://redis"),
+        ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost"),
+    ] {
+        let errors = load([(name, value)]).expect_err(name);
+        assert_eq!(errors.0.len(), 1, "{errors}");
+        assert_eq!(errors.0[0].name, name);
+    }
+}
+
+#[test]
+fn unknown_modes_fall_back_with_a_warning() {
+    let config = load([("PROCESSOR_MODE", "turbo"), ("RUN_MODE", "forever")]).unwrap();
+    assert_eq!(
+        (config.mode.mode, config.mode.run),
+        (ProcessorMode::Unified, RunMode::Oneshot)
+    );
+    assert!(config.mode.fell_back());
+    assert_eq!(config.warnings.len(), 2);
+    let config = load([("PROCESSOR_MODE", "event_driven")]).unwrap();
+    assert_eq!(config.mode.mode, ProcessorMode::EventDriven);
+    assert!(!config.mode.fell_back());
+    assert_eq!(config.mode.interval, None);
+}
+
+#[test]
+fn a_service_without_an_interval_is_refused() {
+    let pairs = [("RUN_MODE", "service"), ("SERVICE_INTERVAL", "0")];
+    assert_eq!(load(pairs).unwrap_err().0[0].name, "SERVICE_INTERVAL");
+    let pairs = [
+        ("PROCESSOR_MODE", "event-driven"),
+        ("SERVICE_INTERVAL", "0"),
+    ];
+    assert_eq!(load(pairs).unwrap().mode.interval, None);
+}
+
+#[test]
+fn no_secret_is_ever_shown() {
+    let config = load([
+        ("ADMIN_TOKEN", "canary-token"),
+        ("REDIS_URL", "redis://user:canary-redis@host"),
+        (
+            "API_BASE_URL",
+            "http://user:canary-api@host/?key=canary-query",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "http://user:canary-otlp@host",
+        ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=canary-header"),
+    ])
+    .unwrap();
+    let shown = config.effective_table();
+    assert!(shown.contains("ADMIN_TOKEN"));
+    assert!(!shown.contains("canary"), "{shown}");
+    assert!(!format!("{:?} {:?} {:?}", config.admin, config.redis, config.otel).contains("canary"));
+    let errors = load([
+        ("ADMIN_TOKEN", "canary"),
+        ("ADMIN_TOKEN_FILE", "/x"),
+        ("PORT", "x"),
+    ]);
+    assert!(!errors.unwrap_err().to_string().contains("canary"));
+    let errors = load([("API_BASE_URL", "ftp://user:canary@host")]).unwrap_err();
+    assert!(!errors.to_string().contains("canary"), "{errors}");
+}
+
+#[test]
+fn a_secret_can_come_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    std::fs::write(&path, "s3cret\n").unwrap();
+    let config = load([("ADMIN_TOKEN_FILE", path.to_str().unwrap())]).unwrap();
+    assert_eq!(config.admin.token.unwrap().expose(), "s3cret");
+    for broken in ["/nowhere/token", folder.path().to_str().unwrap()] {
+        assert!(load([("ADMIN_TOKEN_FILE", broken)]).is_err());
+    }
+}
+
+#[test]
+fn the_environment_wins_over_dot_env_and_that_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    let text = "port = 1\nqueue_capacity = 3\nhistory_limit = 4\n[redis]\nenabled = true\n";
+    std::fs::write(&file, text).unwrap();
+    let dot_env = folder.path().join(".env");
+    let text = format!("CONFIG_FILE={}\nPORT=2\nQUEUE_CAPACITY=5\n", file.display());
+    std::fs::write(&dot_env, text).unwrap();
+    let environment = [
+        ("PORT".to_owned(), "6".to_owned()),
+        ("HISTORY_LIMIT".into(), "  ".into()),
+    ];
+    let source = Source::layered(environment.into(), &dot_env).unwrap();
+    let config = Config::load(&source).unwrap();
+    assert_eq!(config.http.listen.port(), 6);
+    assert_eq!(config.store.queue_capacity, 5);
+    assert_eq!(config.store.history_limit, 4);
+    assert!(config.redis.enabled);
+    let origin = |name: &str| {
+        config
+            .effective()
+            .into_iter()
+            .find(|s| s.name == name)
+            .map(|s| s.origin.label())
+    };
+    assert_eq!(origin("PORT"), Some("environment"));
+    assert_eq!(origin("QUEUE_CAPACITY"), Some(".env"));
+    assert_eq!(origin("HISTORY_LIMIT"), Some("file"));
+    assert_eq!(origin("DATA_FOLDER"), Some("default"));
+}
+
+#[test]
+fn an_unknown_key_of_the_file_is_named_with_the_nearest_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, "prot = 8000\nqueue_capacity = \"x\"").unwrap();
+    let environment = [("CONFIG_FILE".to_owned(), file.display().to_string())];
+    let source = Source::layered(environment.into(), &folder.path().join(".env")).unwrap();
+    let errors = Config::load(&source).unwrap_err();
+    assert_eq!(errors.0.len(), 2, "{errors}");
+    assert!(
+        errors.to_string().contains("did you mean port?"),
+        "{errors}"
+    );
+    std::fs::write(&file, "port = \n").unwrap();
+    let environment = [("CONFIG_FILE".to_owned(), file.display().to_string())];
+    let error = Source::layered(environment.into(), &folder.path().join(".env"))
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("line 1"), "{error}");
+}
+
+#[test]
+fn python_habits_are_understood() {
+    let config = load([
+        ("LOG_LEVEL", "critical"),
+        ("LOG_FORMAT", "%(asctime)s %(message)s"),
+    ]);
+    let config = config.unwrap();
+    assert_eq!(config.log.level, tracing::level_filters::LevelFilter::ERROR);
+    assert_eq!(config.log.format, LogFormat::Text);
+    assert_eq!(config.warnings.len(), 1);
+    let config = load([("FOGIS_API_CLIENT_URL", "http://old:1")]).unwrap();
+    assert!(matches!(&config.upstream.base_url, UpstreamUrl::Http(url) if url.port() == Some(1)));
+    let pairs = [
+        ("FOGIS_API_CLIENT_URL", "http://old:1"),
+        ("API_BASE_URL", "file:///tmp/x.json"),
+    ];
+    let config = load(pairs).unwrap();
+    assert!(matches!(config.upstream.base_url, UpstreamUrl::File(_)));
+    assert_eq!(config.warnings.len(), 1);
+}
+
+#[test]
+fn the_otlp_endpoint_follows_the_specification() {
+    let endpoint = |pairs: &[(&str, &str)]| {
+        let pairs = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let source = Source::layered(pairs.collect(), std::path::Path::new("/nowhere")).unwrap();
+        Config::load(&source)
+            .unwrap()
+            .otel
+            .exporter
+            .map(|exporter| exporter.endpoint)
+    };
+    let general = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/base/");
+    assert_eq!(
+        endpoint(&[general]).as_deref(),
+        Some("http://c:4318/base/v1/traces")
+    );
+    let own = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://d:4318/own");
+    assert_eq!(
+        endpoint(&[general, own]).as_deref(),
+        Some("http://d:4318/own")
+    );
+    let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    assert_eq!(
+        endpoint(&[general, grpc]).as_deref(),
+        Some("http://c:4318/base/")
+    );
+    assert_eq!(endpoint(&[general, ("OTEL_SDK_DISABLED", "true")]), None);
+    assert_eq!(endpoint(&[general, ("OTEL_TRACES_EXPORTER", "none")]), None);
+    assert_eq!(endpoint(&[]), None);
+}

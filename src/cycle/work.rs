@@ -1,0 +1,279 @@
+//! The part of a cycle that computes: held against the snapshot, compared, planned. It runs on a
+//! thread where it may block, and keeps the fetched body in memory once.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use bytes::Bytes;
+use jiff::civil::Date;
+use tokio::runtime::Handle;
+
+use super::one::{Cycle, CycleError};
+use super::payload::delivery;
+use crate::domain::compare::{
+    Anomalies, Counts, Diff, KnownMatch, Rules, changes, diff, hold_reason, summary,
+};
+use crate::domain::change::Change;
+use crate::domain::matchlist::{Fingerprint, List, Match};
+use crate::domain::plan::{AssetKind, Plan, PlanRules, plan};
+use crate::store::{
+    FeedState, Held, MatchWrite, MatchWrites, NewDelivery, Prepared, SnapshotWrite,
+};
+use crate::telemetry::labels::{AssetFile, AssetResult, Stage};
+
+/// What the list of a cycle leads to.
+#[derive(Debug)]
+pub enum Found {
+    /// It cannot be true.
+    Held(Held),
+    /// It becomes the snapshot.
+    Accepted(Box<Accepted>),
+}
+
+/// An accepted list.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The new snapshot.
+    pub snapshot: SnapshotWrite,
+    /// The exported list under its temporary name, if it differs.
+    pub export: Option<Prepared>,
+    /// Whether the exported list should have been written and could not be.
+    pub export_failed: bool,
+    /// What was found.
+    pub changes: Vec<Change>,
+    /// The same in numbers.
+    pub counts: Counts,
+    /// One sentence.
+    pub summary: String,
+    /// What must be delivered.
+    pub deliveries: Vec<NewDelivery>,
+    /// Distinct matches in the list.
+    pub total: usize,
+}
+
+/// What the work needs to know beside the list.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// What is known of the feed.
+    pub feed: FeedState,
+    /// The wall clock at the start, Unix seconds.
+    pub now: f64,
+    /// The same as text.
+    pub timestamp: String,
+    /// The day in the referees' time zone.
+    pub today: Date,
+    /// Of the bytes of the list.
+    pub list_digest: Vec<u8>,
+}
+
+impl Cycle {
+    /// Compares and plans. Blocks.
+    pub(super) fn work(&self, body: &Bytes, given: &Given) -> Result<Found, CycleError> {
+        let timer = self.stage(Stage::Compare);
+        let store = |error| CycleError::store(Stage::Compare, error);
+        let list = List::split(body).map_err(|error| CycleError::list(&error))?;
+        let known: Vec<KnownMatch> = Handle::current()
+            .block_on(self.store.known())
+            .map_err(store)?
+            .into_iter()
+            .map(|row| KnownMatch {
+                id: row.id,
+                fingerprint: Fingerprint(row.fingerprint),
+                date: row.date,
+            })
+            .collect();
+        let diff = diff(&list, &known, given.today);
+        self.count_anomalies(diff.anomalies);
+        if let Some(reason) = hold_reason(&diff, &known, given.today)
+            && let Some(held) = self.hold(&diff, reason.sentence(&diff), given)
+        {
+            return Ok(Found::Held(held));
+        }
+        let export = self.start_export(body, &diff, given.feed.has_snapshot);
+        let old = self.old_versions(&diff)?;
+        let rules = Rules {
+            today: given.today,
+            legacy: self.legacy,
+            same_day: self.same_day_priority,
+            timestamp: given.timestamp.clone(),
+        };
+        let changes = changes(&diff, &old, &rules);
+        let mut counts = Counts::of(&diff, &changes);
+        if self.legacy {
+            counts.by_category.clear();
+        }
+        drop(timer);
+        let deliveries = self.plan(&diff, &old)?;
+        let (export, export_failed) = finish_export(export);
+        let stale = export_failed.then(Vec::new);
+        let snapshot = SnapshotWrite {
+            matches: writes(body, &diff),
+            list_digest: given.list_digest.clone(),
+            export_digest: export.as_ref().map(|e| e.digest().to_vec()).or(stale),
+            etag: None,
+            last_modified: None,
+        };
+        Ok(Found::Accepted(Box::new(Accepted {
+            snapshot,
+            export,
+            export_failed,
+            changes,
+            summary: summary(&counts),
+            counts,
+            deliveries,
+            total: diff.total,
+        })))
+    }
+
+    /// None if the list was seen before, long enough ago, or a person accepted it.
+    fn hold(&self, diff: &Diff, reason: String, given: &Given) -> Option<Held> {
+        let before = given.feed.held.as_ref().filter(|held| held.digest == diff.ids_digest);
+        // A clock that was set back must not hold the list for longer than it would have been.
+        let since = before.map_or(given.now, |held| held.since.min(given.now));
+        let confirmed = before.is_some_and(|held| {
+            held.accepted || given.now - since >= self.hold_confirm.as_secs_f64()
+        });
+        (!confirmed).then(|| Held {
+            digest: diff.ids_digest.to_vec(),
+            since,
+            reason,
+            accepted: false,
+        })
+    }
+
+    fn count_anomalies(&self, anomalies: Anomalies) {
+        use crate::telemetry::labels::Anomaly;
+        for (kind, count) in [
+            (Anomaly::Duplicate, anomalies.duplicate),
+            (Anomaly::NoId, anomalies.no_id),
+            (Anomaly::NotObject, anomalies.not_object),
+            (Anomaly::Short, anomalies.short),
+        ] {
+            self.metrics.match_list_anomalies.add((kind,), count as u64);
+        }
+        if anomalies != Anomalies::default() {
+            tracing::warn!(
+                duplicate = anomalies.duplicate,
+                no_id = anomalies.no_id,
+                not_object = anomalies.not_object,
+                short = anomalies.short,
+                "the list has odd entries; the others were read"
+            );
+        }
+    }
+
+    /// The previous versions of what changed or went, read from the store.
+    fn old_versions(&self, diff: &Diff) -> Result<HashMap<i64, Match>, CycleError> {
+        let changed = diff.upserts.iter().filter(|one| !one.is_new).map(|one| one.id);
+        let ids: Vec<i64> = changed.chain(diff.gone.iter().copied()).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let raw = Handle::current()
+            .block_on(self.store.raw(ids))
+            .map_err(|error| CycleError::store(Stage::Compare, error))?;
+        let parse = |(id, raw): (i64, String)| Match::parse(&raw).ok().map(|parsed| (id, parsed));
+        Ok(raw.into_iter().filter_map(parse).collect())
+    }
+
+    fn plan(
+        &self,
+        diff: &Diff,
+        old: &HashMap<i64, Match>,
+    ) -> Result<Vec<NewDelivery>, CycleError> {
+        let _timer = self.stage(Stage::Plan);
+        if diff.upserts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = diff.upserts.iter().map(|one| one.id).collect();
+        let planned = Handle::current()
+            .block_on(self.store.planned(ids))
+            .map_err(|error| CycleError::store(Stage::Plan, error))?
+            .into_iter()
+            .filter_map(|((id, kind), digest)| {
+                AssetKind::from_label(&kind).map(|kind| ((id, kind), digest))
+            })
+            .collect();
+        let rules = PlanRules {
+            min_referees: self.min_referees,
+            folder_base: &self.folder_base,
+            texts: &self.texts,
+        };
+        let plan = plan(diff, old, &planned, &rules);
+        self.count_plan(&plan);
+        Ok(plan.files.into_iter().map(delivery).collect())
+    }
+
+    fn count_plan(&self, plan: &Plan) {
+        for &kind in AssetKind::ALL {
+            let file = asset_file(kind);
+            let count = |result, n: usize| self.metrics.assets.add((file, result), n as u64);
+            count(AssetResult::Unchanged, plan.unchanged.get(&kind).copied().unwrap_or(0));
+            count(AssetResult::Skipped, plan.skipped.get(&kind).copied().unwrap_or(0));
+        }
+        for (match_id, kind, error) in &plan.failed {
+            self.metrics.assets.inc((asset_file(*kind), AssetResult::Failed));
+            tracing::error!(match_id, kind = kind.label(), error = %error, "a text could not be made");
+        }
+    }
+
+    /// Writes the exported list while the rest is worked out.
+    fn start_export(
+        &self,
+        body: &Bytes,
+        diff: &Diff,
+        has_snapshot: bool,
+    ) -> Option<std::thread::JoinHandle<Option<Prepared>>> {
+        if diff.upserts.is_empty() && diff.gone.is_empty() && has_snapshot {
+            return None;
+        }
+        let ranges: Vec<_> = diff.kept.iter().map(|raw| range(body, raw)).collect();
+        let (exporter, body, metrics) = (self.exporter.clone(), body.clone(), self.metrics.clone());
+        let write = move || match exporter.prepare(&body, &ranges) {
+            Ok(prepared) => Some(prepared),
+            Err(error) => {
+                metrics.store_errors.inc((crate::telemetry::labels::StoreError::Export,));
+                tracing::error!(error = %error, "the exported match list could not be written");
+                None
+            }
+        };
+        std::thread::Builder::new().name("export".into()).spawn(write).ok()
+    }
+}
+
+/// The export, and whether it should have been there and is not.
+fn finish_export(
+    export: Option<std::thread::JoinHandle<Option<Prepared>>>,
+) -> (Option<Prepared>, bool) {
+    match export.map(std::thread::JoinHandle::join) {
+        None => (None, false),
+        Some(Ok(Some(prepared))) => (Some(prepared), false),
+        Some(_) => (None, true),
+    }
+}
+
+/// The label of a kind of file.
+#[must_use]
+pub fn asset_file(kind: AssetKind) -> AssetFile {
+    match kind {
+        AssetKind::GroupDescription => AssetFile::GroupDescription,
+        AssetKind::GroupInfo => AssetFile::GroupInfo,
+        AssetKind::Avatar => AssetFile::Avatar,
+    }
+}
+
+fn writes(body: &Bytes, diff: &Diff) -> MatchWrites {
+    let upserts = diff.upserts.iter().map(|one| MatchWrite {
+        id: one.id,
+        fingerprint: one.fingerprint.0,
+        date: one.parsed.date,
+        raw: range(body, one.raw),
+    });
+    MatchWrites { body: body.clone(), upserts: upserts.collect(), gone: diff.gone.clone() }
+}
+
+/// Where `raw`, which borrows from `body`, is in it.
+pub(super) fn range(body: &Bytes, raw: &str) -> Range<usize> {
+    let start = raw.as_ptr() as usize - body.as_ptr() as usize;
+    start..start + raw.len()
+}

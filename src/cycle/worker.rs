@@ -1,0 +1,198 @@
+//! The loop that decides when a cycle runs.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::one::{Cycle, CycleError, Report};
+use crate::domain::retry::cycle_delay;
+use crate::store::{NewTrigger, StoreError, Waiting};
+use crate::telemetry::labels::{Outcome, TriggerResult, TriggerSource};
+
+/// Pause after the store could not be read or written.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// When cycles run without being asked from outside.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// Between two scheduled cycles; none for no schedule.
+    pub interval: Option<Duration>,
+    /// Whether the first scheduled cycle runs at once.
+    pub at_start: bool,
+}
+
+/// Runs cycles until told to stop.
+#[derive(Debug)]
+pub struct Worker {
+    cycle: Arc<Cycle>,
+    pace: Pace,
+}
+
+/// What the loop remembers between two cycles.
+struct Agenda {
+    /// The next scheduled cycle.
+    scheduled: Option<Instant>,
+    /// The second look at a held list.
+    confirm: Option<Instant>,
+    /// The next try for triggers up to this number, which failed before.
+    retry: Option<(i64, Instant)>,
+}
+
+impl Agenda {
+    fn next(&self) -> Option<Instant> {
+        let retry = self.retry.map(|(_, at)| at);
+        [self.scheduled, self.confirm, retry].into_iter().flatten().min()
+    }
+}
+
+impl Worker {
+    /// A worker for one feed.
+    #[must_use]
+    pub fn new(cycle: Arc<Cycle>, pace: Pace) -> Self {
+        Self { cycle, pace }
+    }
+
+    /// Runs until `stop` is set and the running cycle has ended, or until `cancel` is set: then a
+    /// running cycle is given up, and its triggers wait for the next start.
+    pub async fn run(self, mut stop: watch::Receiver<bool>, mut cancel: watch::Receiver<bool>) {
+        let mut agenda = self.first_agenda().await;
+        loop {
+            if *stop.borrow() {
+                return;
+            }
+            self.ask_for_due(&mut agenda).await;
+            let Some(waiting) = self.due(&agenda).await else {
+                tokio::select! {
+                    () = self.cycle.status.woken() => {}
+                    () = until(agenda.next()) => {}
+                    _ = stop.wait_for(|&stop| stop) => return,
+                }
+                continue;
+            };
+            let upto = waiting.upto;
+            let failures = waiting.failures;
+            tokio::select! {
+                biased;
+                ran = self.run_isolated(waiting) => self.note(&mut agenda, upto, failures, ran).await,
+                _ = cancel.wait_for(|&cancel| cancel) => {
+                    self.cycle.metrics.cycles.inc((Outcome::Cancelled,));
+                    tracing::warn!("the running cycle was given up; its triggers wait for the next start");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn first_agenda(&self) -> Agenda {
+        let now = Instant::now();
+        let first = if self.pace.at_start { Duration::ZERO } else { self.pace.interval.unwrap_or_default() };
+        let held = self.cycle.store.feed_state().await.ok().and_then(|feed| feed.held);
+        Agenda {
+            scheduled: self.pace.interval.map(|_| now + first),
+            confirm: held.map(|held| self.confirm_at(held.since)),
+            retry: None,
+        }
+    }
+
+    fn confirm_at(&self, since: f64) -> Instant {
+        let age = (self.cycle.clock.unix() - since).max(0.0);
+        let left = (self.cycle.hold_confirm.as_secs_f64() - age).max(0.0);
+        Instant::now() + Duration::from_secs_f64(left)
+    }
+
+    /// Turns what is due by the clock into triggers like any other.
+    async fn ask_for_due(&self, agenda: &mut Agenda) {
+        let now = Instant::now();
+        if agenda.scheduled.is_some_and(|at| at <= now) {
+            agenda.scheduled = self.pace.interval.map(|interval| now + interval);
+            self.ask(TriggerSource::Schedule).await;
+        }
+        if agenda.confirm.is_some_and(|at| at <= now) {
+            agenda.confirm = None;
+            self.ask(TriggerSource::Confirm).await;
+        }
+    }
+
+    async fn ask(&self, source: TriggerSource) {
+        let trigger = NewTrigger {
+            source,
+            accepted: self.cycle.clock.unix(),
+            traceparent: None,
+            data: None,
+            size: 0,
+        };
+        let result = match self.cycle.store.accept(trigger).await {
+            Ok(accepted) if accepted.ahead == 0 => TriggerResult::Accepted,
+            Ok(_) => TriggerResult::Coalesced,
+            Err(StoreError::QueueFull(_)) => TriggerResult::RejectedFull,
+            Err(_) => TriggerResult::RejectedStore,
+        };
+        self.cycle.metrics.triggers.inc((source, result));
+    }
+
+    /// The waiting triggers, if a cycle should run for them now.
+    async fn due(&self, agenda: &Agenda) -> Option<Waiting> {
+        if self.cycle.status.is_paused() {
+            return None;
+        }
+        match self.cycle.store.waiting().await {
+            Ok(waiting) if waiting.count == 0 => None,
+            Ok(waiting) => match agenda.retry {
+                // A new trigger is served at once; only what failed before waits.
+                Some((upto, at)) if waiting.upto <= upto && at > Instant::now() => None,
+                _ => Some(waiting),
+            },
+            Err(error) => {
+                tracing::error!(error = %error, "the waiting triggers cannot be read");
+                tokio::time::sleep(STORE_PAUSE).await;
+                self.cycle.status.wake();
+                None
+            }
+        }
+    }
+
+    /// A panic ends the cycle, not the worker.
+    async fn run_isolated(&self, waiting: Waiting) -> Result<Report, StoreError> {
+        match AssertUnwindSafe(self.cycle.run(waiting.clone())).catch_unwind().await {
+            Ok(ran) => ran,
+            Err(_) => self.cycle.fail(waiting, CycleError::internal()).await,
+        }
+    }
+
+    async fn note(
+        &self,
+        agenda: &mut Agenda,
+        upto: i64,
+        failures: u32,
+        ran: Result<Report, StoreError>,
+    ) {
+        agenda.retry = None;
+        match ran {
+            Ok(report) => {
+                if report.outcome == Outcome::Failure {
+                    agenda.retry = retry(upto, failures, &report);
+                }
+                agenda.confirm = report.held_since.map(|since| self.confirm_at(since));
+            }
+            Err(_) => agenda.retry = Some((upto, Instant::now() + STORE_PAUSE)),
+        }
+    }
+}
+
+/// The neighbour's own wish is honoured where it is longer than the backoff.
+fn retry(upto: i64, failures: u32, report: &Report) -> Option<(i64, Instant)> {
+    let backoff = cycle_delay(failures + 1, fastrand::f64())?;
+    let wish = report.error.as_ref().and_then(|error| error.retry_after).unwrap_or_default();
+    Some((upto, Instant::now() + backoff.max(wish)))
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

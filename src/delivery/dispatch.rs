@@ -1,0 +1,228 @@
+//! The loop of one destination: claim what is due, try it, settle it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use super::Destinations;
+use crate::client::CallError;
+use crate::clock::Clock;
+use crate::cycle::{Payload, Status};
+use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::plan::AssetKind;
+use crate::domain::retry::next_delay;
+use crate::store::{Claimed, Settlement, Store, StoreError};
+use crate::telemetry::labels::{
+    AssetFile, AssetResult, AttemptResult, DeadReason, DeliveryResult, ErrorKind,
+};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::span;
+
+/// Attempts to one destination that are under way at a time.
+const AT_A_TIME: usize = 4;
+/// Pause after the store could not be read or written.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// The longest sleep, after which the outbox is looked at in any case.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Delivers to one destination.
+#[derive(Clone, Debug)]
+pub struct Dispatcher {
+    /// Which one.
+    pub destination: Destination,
+    /// The neighbours.
+    pub destinations: Arc<Destinations>,
+    /// The durable state.
+    pub store: Store,
+    /// Tells when there is work and when to pause.
+    pub status: Arc<Status>,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+/// How an attempt ended.
+struct Attempted {
+    claimed: Claimed,
+    result: Result<String, CallError>,
+}
+
+impl Dispatcher {
+    /// Works until `stop` is set and the attempts under way have ended, or until `cancel` is set:
+    /// attempts under way are then left to the next start, with the same id.
+    pub async fn run(self, mut stop: watch::Receiver<bool>, mut cancel: watch::Receiver<bool>) {
+        let mut attempts = JoinSet::new();
+        loop {
+            let status = Arc::clone(&self.status);
+            let mut woken = std::pin::pin!(status.deliveries_woken());
+            woken.as_mut().enable();
+            let stopping = *stop.borrow();
+            if stopping && attempts.is_empty() {
+                return;
+            }
+            let pause = if stopping { LONGEST_SLEEP } else { self.fill(&mut attempts).await };
+            tokio::select! {
+                Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
+                () = woken, if !stopping => {}
+                () = tokio::time::sleep(pause), if !stopping => {}
+                _ = stop.wait_for(|&stop| stop), if !stopping => {}
+                _ = cancel.wait_for(|&cancel| cancel) => return,
+            }
+        }
+    }
+
+    /// Starts what is due; returns how long to sleep if nothing else happens.
+    async fn fill(&self, attempts: &mut JoinSet<()>) -> Duration {
+        let free = AT_A_TIME - attempts.len();
+        if free == 0 || self.status.is_paused() {
+            return LONGEST_SLEEP;
+        }
+        match self.claim(free).await {
+            Ok((claimed, pause)) => {
+                for one in claimed {
+                    attempts.spawn(self.clone().attempt(one));
+                }
+                pause
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "the outbox cannot be worked off");
+                STORE_PAUSE
+            }
+        }
+    }
+
+    async fn claim(&self, free: usize) -> Result<(Vec<Claimed>, Duration), StoreError> {
+        let now = self.clock.unix();
+        // Looking costs a read; claiming costs a sync to disk.
+        let Some(due) = self.store.next_due(self.destination).await? else {
+            return Ok((Vec::new(), LONGEST_SLEEP));
+        };
+        if due > now {
+            let wait = Duration::from_secs_f64((due - now).min(LONGEST_SLEEP.as_secs_f64()));
+            return Ok((Vec::new(), wait));
+        }
+        let claimed = self.store.claim(self.destination, now, free).await?;
+        let pause = if claimed.is_empty() { STORE_PAUSE } else { Duration::ZERO };
+        Ok((claimed, if claimed.len() == free { LONGEST_SLEEP } else { pause }))
+    }
+
+    async fn attempt(self, claimed: Claimed) {
+        let begun = Instant::now();
+        let parent = claimed.traceparent.as_deref();
+        let span = span::deliver(self.destination, claimed.attempt, parent);
+        let tried = AssertUnwindSafe(self.deliver(&claimed)).catch_unwind();
+        let result = tried.instrument(span.clone()).await.unwrap_or_else(|_| {
+            Err(CallError::of(ErrorKind::Internal, "the delivery met a defect of the program"))
+        });
+        self.metrics.delivery_duration.observe((self.destination,), begun.elapsed());
+        if let Err(error) = &result {
+            span::fail(&span, error.kind);
+        }
+        self.settle(Attempted { claimed, result }).instrument(span).await;
+    }
+
+    async fn deliver(&self, claimed: &Claimed) -> Result<String, CallError> {
+        let payload: Payload = serde_json::from_str(&claimed.payload)
+            .map_err(|_| CallError::of(ErrorKind::Internal, "the stored payload cannot be read"))?;
+        self.destinations.deliver(payload).await
+    }
+
+    async fn settle(&self, attempted: Attempted) {
+        let Attempted { claimed, result } = attempted;
+        let now = self.clock.unix();
+        let (settlement, reason) = match &result {
+            Ok(url) => (Settlement::Delivered { url: Some(url.clone()) }, None),
+            Err(error) => self.after_failure(&claimed, error, now),
+        };
+        loop {
+            match self.store.settle(claimed.id, now, settlement.clone()).await {
+                Ok(state) => return self.count(&claimed, state, result.err().as_ref(), reason),
+                // Until it is settled nothing newer of the same match may go out.
+                Err(error @ (StoreError::Full | StoreError::ReadOnly | StoreError::Io(_))) => {
+                    tracing::error!(error = %error, delivery = claimed.id, "a delivery could not be settled; trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, delivery = claimed.id, "a delivery could not be settled");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn after_failure(
+        &self,
+        claimed: &Claimed,
+        error: &CallError,
+        now: f64,
+    ) -> (Settlement, Option<DeadReason>) {
+        let text = error.message.clone();
+        if error.is_permanent() {
+            return (Settlement::Dead { error: text }, Some(DeadReason::Rejected));
+        }
+        match next_delay(claimed.attempt, fastrand::f64()) {
+            Some(delay) => {
+                let wait = delay.max(error.retry_after.unwrap_or_default());
+                (Settlement::Retry { at: now + wait.as_secs_f64(), error: text }, None)
+            }
+            None if error.kind == ErrorKind::Internal => {
+                (Settlement::Dead { error: text }, Some(DeadReason::Poisoned))
+            }
+            None => (Settlement::Dead { error: text }, Some(DeadReason::Exhausted)),
+        }
+    }
+
+    fn count(
+        &self,
+        claimed: &Claimed,
+        state: DeliveryState,
+        error: Option<&CallError>,
+        reason: Option<DeadReason>,
+    ) {
+        let destination = self.destination;
+        let attempt = |result| self.metrics.delivery_attempts.inc((destination, result));
+        let end = |result| self.metrics.deliveries.inc((destination, result));
+        let message = error.map_or("", |error| error.message.as_str());
+        let (id, kind, attempts) = (claimed.id, claimed.kind.as_str(), claimed.attempt);
+        match state {
+            DeliveryState::Delivered => {
+                attempt(AttemptResult::Success);
+                end(DeliveryResult::Delivered);
+                self.count_file(kind, AssetResult::Stored);
+                let latency = (self.clock.unix() - claimed.created).max(0.0);
+                self.metrics.delivery_latency.observe_seconds((destination,), latency);
+                tracing::info!(delivery = id, match_id = claimed.match_id, kind, attempts, "delivered");
+            }
+            DeliveryState::Dead => {
+                attempt(AttemptResult::Dead);
+                end(DeliveryResult::Dead);
+                self.count_file(kind, AssetResult::Failed);
+                let reason = reason.unwrap_or(DeadReason::Exhausted);
+                self.metrics.dead_letters_made.inc((destination, reason));
+                tracing::error!(delivery = id, match_id = claimed.match_id, kind, attempts, "delivery given up: {message}");
+            }
+            DeliveryState::Superseded => {
+                attempt(AttemptResult::Retry);
+                end(DeliveryResult::Superseded);
+                tracing::info!(delivery = id, kind, attempts, "a failed delivery is superseded by a newer one");
+            }
+            DeliveryState::Pending | DeliveryState::Running => {
+                attempt(AttemptResult::Retry);
+                tracing::warn!(delivery = id, match_id = claimed.match_id, kind, attempts, "delivery failed, will be tried again: {message}");
+            }
+        }
+    }
+
+    fn count_file(&self, kind: &str, result: AssetResult) {
+        if let Some(kind) = AssetKind::from_label(kind) {
+            let file = AssetFile::from_label(kind.label()).unwrap_or(AssetFile::Avatar);
+            self.metrics.assets.inc((file, result));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Delivering a file: made if it is a picture, then stored.
+
+use bytes::Bytes;
+
+use super::avatar_service::AvatarService;
+use super::{Files, Upload};
+use crate::assets::avatar::{Club, draw};
+use crate::client::{CallError, Health};
+use crate::clock::Clock;
+use crate::cycle::{Content, Payload};
+use crate::store::Store;
+use crate::telemetry::labels::ErrorKind;
+
+/// Where avatars come from.
+#[derive(Debug)]
+pub enum AvatarSource {
+    /// Drawn in this process.
+    Embedded,
+    /// Asked for.
+    Service(AvatarService),
+}
+
+/// The neighbours that deliveries go to.
+#[derive(Debug)]
+pub struct Destinations {
+    /// Where avatars come from.
+    pub avatars: AvatarSource,
+    /// Where files go.
+    pub files: Files,
+    /// Keeps avatars that were made but not yet stored.
+    pub store: Store,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+impl Destinations {
+    /// Makes and stores a file; returns where it can be looked at.
+    ///
+    /// # Errors
+    /// Whatever the neighbours answered.
+    pub async fn deliver(&self, payload: Payload) -> Result<String, CallError> {
+        let bytes = match payload.content {
+            Content::Text(text) => Bytes::from(text),
+            Content::Avatar { home_club, away_club, home_name, away_name } => {
+                let home = Club { id: home_club, name: home_name };
+                let away = Club { id: away_club, name: away_name };
+                self.avatar(home, away).await?
+            }
+        };
+        let upload = Upload {
+            folder: payload.folder,
+            file_name: payload.file_name,
+            content_type: payload.content_type,
+            bytes,
+        };
+        Ok(self.files.store(&upload).await?.url)
+    }
+
+    async fn avatar(&self, home: Club, away: Club) -> Result<Bytes, CallError> {
+        let service = match &self.avatars {
+            AvatarSource::Service(service) => service,
+            AvatarSource::Embedded => return drawn(home, away).await,
+        };
+        let (Some(home_id), Some(away_id)) = (home.id, away.id) else {
+            // The service knows clubs by their ids only; a match without them gets one all the same.
+            return drawn(home, away).await;
+        };
+        let clubs = format!("{home_id}-{away_id}");
+        if let Ok(Some(png)) = self.store.avatar(clubs.clone()).await {
+            return Ok(Bytes::from(png));
+        }
+        let png = service.create(home_id, away_id).await?;
+        // Only spares the service another round; the upload goes on without it.
+        if let Err(error) = self.store.put_avatar(clubs, png.to_vec(), self.clock.unix()).await {
+            tracing::warn!(error = %error, "an avatar could not be kept for another try");
+        }
+        Ok(png)
+    }
+
+    /// How the avatar service is; well if avatars are drawn here.
+    pub async fn probe_avatars(&self) -> Health {
+        match &self.avatars {
+            AvatarSource::Embedded => Health::healthy(),
+            AvatarSource::Service(service) => service.probe().await,
+        }
+    }
+
+    /// How the store of files is.
+    pub async fn probe_files(&self) -> Health {
+        self.files.probe().await
+    }
+}
+
+async fn drawn(home: Club, away: Club) -> Result<Bytes, CallError> {
+    let picture = tokio::task::spawn_blocking(move || draw(&home, &away)).await;
+    match picture {
+        Ok(Ok(png)) => Ok(Bytes::from(png)),
+        Ok(Err(error)) => Err(CallError::of(ErrorKind::Internal, &error.to_string())),
+        Err(_) => Err(CallError::of(ErrorKind::Internal, "the avatar could not be drawn")),
+    }
+}

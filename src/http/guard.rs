@@ -1,0 +1,111 @@
+//! What is refused before a request reaches its endpoint.
+
+use http::{HeaderMap, Method, StatusCode, Version, header};
+
+use super::Response;
+use super::io::Window;
+use super::problem::{and_close, problem};
+use crate::config::Secret;
+
+/// Strictness that hyper leaves to the program. `Some` is the answer to send.
+pub fn malformed<B>(request: &http::Request<B>, window: &Window) -> Option<Response> {
+    let refuse = |detail| Some(and_close(problem(StatusCode::BAD_REQUEST, detail)));
+    if request.method() == Method::CONNECT {
+        return refuse("CONNECT is not supported");
+    }
+    let headers = request.headers();
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return refuse("A request must have exactly one Host header");
+    }
+    let encoded = headers.contains_key(header::TRANSFER_ENCODING);
+    if encoded && (headers.contains_key(header::CONTENT_LENGTH) || window.has_line("content-length:"))
+    {
+        return refuse("A request cannot have both Content-Length and Transfer-Encoding");
+    }
+    None
+}
+
+/// Who may use the administration listener. `Some` is the answer to send.
+///
+/// Without a token the listener is on loopback only. A page in a browser on the same machine can
+/// reach that too, so what a browser would send is refused.
+pub fn not_admitted(headers: &HeaderMap, token: Option<&Secret>) -> Option<Response> {
+    let Some(token) = token else {
+        let foreign = headers.contains_key(header::ORIGIN) || !names_loopback(headers);
+        return foreign.then(|| {
+            let detail = "Without ADMIN_TOKEN only local clients that are no browsers are served";
+            problem(StatusCode::FORBIDDEN, detail)
+        });
+    };
+    let given = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let given = given.and_then(|value| {
+        let (scheme, rest) = value.split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)
+    });
+    // Digests compare in constant time and hide the length.
+    let admitted =
+        given.is_some_and(|given| blake3::hash(given) == blake3::hash(token.expose().as_bytes()));
+    if admitted {
+        return None;
+    }
+    let mut response =
+        problem(StatusCode::UNAUTHORIZED, "The administration listener needs its bearer token");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+    Some(response)
+}
+
+/// A name that resolves to loopback but is somebody else's (DNS rebinding) does not count.
+fn names_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+        });
+        pairs.collect()
+    }
+
+    #[test]
+    fn without_a_token_only_local_programs_are_served() {
+        for (served, pairs) in [
+            (true, &[("host", "localhost:8001")][..]),
+            (true, &[("host", "127.0.0.1:8001")]),
+            (true, &[("host", "[::1]:8001")]),
+            (false, &[("host", "evil.example:8001")]),
+            (false, &[("host", "localhost:8001"), ("origin", "https://evil.example")]),
+            (false, &[("host", "localhost@evil.example")]),
+        ] {
+            assert_eq!(not_admitted(&headers(pairs), None).is_none(), served, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_must_be_the_bearer_token() {
+        let token = Secret::new("s3cret".to_owned());
+        for (served, value) in [
+            (true, "Bearer s3cret"),
+            (true, "bearer s3cret"),
+            (false, "Bearer s3cre"),
+            (false, "Bearer s3crets"),
+            (false, "Basic s3cret"),
+            (false, "Bearer"),
+            (false, ""),
+        ] {
+            let headers = headers(&[("authorization", value)]);
+            assert_eq!(not_admitted(&headers, Some(&token)).is_none(), served, "{value}");
+        }
+        assert!(not_admitted(&HeaderMap::new(), Some(&token)).is_some());
+    }
+}

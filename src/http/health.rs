@@ -1,0 +1,97 @@
+//! The probes. None of them waits for anything.
+
+use http::StatusCode;
+use serde_json::json as value;
+
+use super::problem::unavailable;
+use super::route::Site;
+use super::status::SERVICE_NAME;
+use super::{Response, answer, json};
+use crate::health::{DependencyStatus, Level};
+
+/// The process is there.
+pub fn simple() -> Response {
+    answer(StatusCode::OK, "application/json", r#"{"status":"healthy"}"#)
+}
+
+/// The process need not be restarted.
+pub fn live() -> Response {
+    answer(StatusCode::OK, "application/json", r#"{"status":"alive"}"#)
+}
+
+/// The process takes triggers.
+pub fn ready(site: &Site) -> Response {
+    if site.status.is_draining() {
+        return unavailable("Shutting down", 5);
+    }
+    answer(StatusCode::OK, "application/json", r#"{"status":"ready"}"#)
+}
+
+/// The service as a whole, 503 when it cannot do its job.
+pub fn health(site: &Site) -> Response {
+    let level = site.health.overall(&site.store);
+    let dependencies: serde_json::Map<_, _> = site
+        .health
+        .dependencies()
+        .into_iter()
+        .map(|status| (status.name.to_owned(), value!(status.status)))
+        .collect();
+    let body = value!({
+        "service_name": SERVICE_NAME,
+        "status": level,
+        "mode": site.config.mode.mode.label(),
+        "processing": site.status.is_processing(),
+        "processing_count": site.status.cycles(),
+        "last_processing_time": site.status.last_end(),
+        "dependencies": dependencies,
+        "paused": site.status.is_paused(),
+        "held": site.status.held(),
+        "timestamp": site.clock.unix(),
+    });
+    json(code(level), &body)
+}
+
+/// Each neighbour, as it was when it was last asked.
+pub fn dependencies(site: &Site) -> Response {
+    json(StatusCode::OK, &value!({ "dependencies": by_name(site) }))
+}
+
+/// Everything that is known without asking anybody.
+pub async fn detailed(site: &Site) -> Response {
+    let level = site.health.overall(&site.store);
+    let (waiting, oldest) = site.store.queue().await.unwrap_or((0, None));
+    let body = value!({
+        "service_name": SERVICE_NAME,
+        "version": env!("CARGO_PKG_VERSION"),
+        "status": level,
+        "mode": site.config.mode.mode.label(),
+        "processing": site.status.is_processing(),
+        "processing_count": site.status.cycles(),
+        "last_processing_time": site.status.last_end(),
+        "last_success_time": site.status.last_success(),
+        "dependencies": by_name(site),
+        "store": { "writable": site.store.is_writable() },
+        "queue": {
+            "waiting": waiting,
+            "capacity": site.config.store.queue_capacity,
+            "oldest": oldest,
+        },
+        "held": site.status.held(),
+        "paused": site.status.is_paused(),
+        "warnings": site.config.warnings,
+        "timestamp": site.clock.unix(),
+    });
+    json(code(level), &body)
+}
+
+fn by_name(site: &Site) -> serde_json::Map<String, serde_json::Value> {
+    let named = |status: DependencyStatus| (status.name.to_owned(), value!(status));
+    site.health.dependencies().into_iter().map(named).collect()
+}
+
+fn code(level: Level) -> StatusCode {
+    match level {
+        Level::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+        Level::Healthy | Level::Degraded => StatusCode::OK,
+    }
+}

@@ -1,0 +1,148 @@
+//! Accepting connections, bounded in number and time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::io::{Guarded, Window};
+use super::route::Site;
+use crate::telemetry::labels::Closed;
+
+/// Bytes of a request's head.
+const MAX_HEAD: usize = 16 * 1024;
+/// Header lines of a request.
+const MAX_HEADERS: usize = 100;
+/// Pause after a failed accept, for instance while no descriptors are left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a listener allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at a time; more are closed at once.
+    pub connections: usize,
+    /// For the head of a request, also on an idle connection.
+    pub header_timeout: Duration,
+    /// For a client to take an answer.
+    pub write_timeout: Duration,
+}
+
+/// One listener and what it serves.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    site: Arc<Site>,
+    limits: Limits,
+}
+
+impl Server {
+    /// A server on a bound listener.
+    #[must_use]
+    pub fn new(listener: TcpListener, site: Arc<Site>, limits: Limits) -> Self {
+        Self { listener, site, limits }
+    }
+
+    /// Serves until `stop` is set; then takes no more connections, closes the idle ones and
+    /// returns when the last request is answered.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let permits = Arc::new(Semaphore::new(self.limits.connections));
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|&stop| stop) => break,
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => match Arc::clone(&permits).try_acquire_owned() {
+                        Ok(permit) => {
+                            let stop = stop.clone();
+                            connections.spawn(self.connection(stream, permit, stop));
+                        }
+                        Err(_) => self.closed(Closed::Limit),
+                    },
+                    Err(error) => {
+                        tracing::warn!(error = %error, "a connection could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(self.listener);
+        while connections.join_next().await.is_some() {}
+    }
+
+    fn closed(&self, reason: Closed) {
+        self.site.metrics.http_connections_closed.inc((reason,));
+    }
+
+    fn connection(
+        &self,
+        stream: TcpStream,
+        permit: OwnedSemaphorePermit,
+        stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (site, limits) = (Arc::clone(&self.site), self.limits);
+        async move {
+            let _open = site.metrics.http_connections.guard(());
+            let reason = serve(stream, &site, limits, stop).await;
+            site.metrics.http_connections_closed.inc((reason,));
+            drop(permit);
+        }
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    site: &Arc<Site>,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) -> Closed {
+    let _ = stream.set_nodelay(true);
+    let window = Window::default();
+    let io = TokioIo::new(Guarded::new(stream, limits.write_timeout, window.clone()));
+    let service = service_fn(|request| {
+        let (site, window) = (Arc::clone(site), window.clone());
+        async move { Ok::<_, std::convert::Infallible>(site.handle(request, &window).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .half_close(false);
+    let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        _ = stop.wait_for(|&stop| stop) => {
+            connection.as_mut().graceful_shutdown();
+            return match connection.await {
+                Ok(()) => Closed::Shutdown,
+                Err(error) => reason(&error),
+            };
+        }
+    };
+    match result {
+        Ok(()) => Closed::Normal,
+        Err(error) => reason(&error),
+    }
+}
+
+fn reason(error: &hyper::Error) -> Closed {
+    if error.is_timeout() {
+        return Closed::HeaderTimeout;
+    }
+    if error.is_parse() {
+        return Closed::Malformed;
+    }
+    let io = std::error::Error::source(error).and_then(|e| e.downcast_ref::<std::io::Error>());
+    match io.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::TimedOut) => Closed::WriteTimeout,
+        _ => Closed::Reset,
+    }
+}

@@ -1,0 +1,211 @@
+//! `POST /process` and `GET /triggers/{id}`.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tracing::Span;
+
+use super::body::ReadBody;
+use super::problem::{not_found, problem, retry_after, unavailable};
+use super::route::Site;
+use super::{Request, Response, json};
+use crate::store::{Accepted, CycleRecord, NewTrigger, StoreError, TriggerState};
+use crate::telemetry::labels::{TriggerResult, TriggerSource};
+use crate::telemetry::span;
+
+/// The longest wait that `Prefer: wait` can ask for.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+/// When to come back after a full queue, in seconds.
+const RETRY_FULL: u32 = 5;
+/// When to come back after the store failed to write, in seconds.
+const RETRY_STORE: u32 = 10;
+
+#[derive(Serialize)]
+struct Triggered<'a> {
+    status: &'static str,
+    message: &'static str,
+    processing_count: u64,
+    queued: bool,
+    trigger_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Waited<'a> {
+    message: &'static str,
+    processing_count: u64,
+    queued: bool,
+    trigger_id: &'a str,
+    #[serde(flatten)]
+    record: CycleRecord,
+}
+
+#[derive(Serialize)]
+struct Busy {
+    status: &'static str,
+    message: String,
+    processing_count: u64,
+}
+
+#[derive(Serialize)]
+struct TriggerView<'a> {
+    trigger_id: &'a str,
+    status: TriggerState,
+    accepted: f64,
+    processing_id: Option<String>,
+}
+
+/// Stores a trigger, then says so.
+pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
+    if site.status.is_draining() {
+        return refused(site, TriggerResult::RejectedDraining, unavailable("Shutting down", 5));
+    }
+    let (head, body) = request.into_parts();
+    let body = match site.bodies.read(body).await {
+        Ok(body) => body,
+        Err(refusal) => return refused(site, TriggerResult::RejectedInvalid, refusal),
+    };
+    let trigger = NewTrigger {
+        source: TriggerSource::Webhook,
+        accepted: site.clock.unix(),
+        traceparent: span::traceparent_of(&span::send_trigger(span)),
+        size: body.size,
+        data: trigger_data(body),
+    };
+    match site.store.accept(trigger).await {
+        Ok(accepted) => accept(site, accepted, &head.headers).await,
+        Err(error) => not_stored(site, &error),
+    }
+}
+
+fn refused(site: &Site, result: TriggerResult, response: Response) -> Response {
+    site.metrics.triggers.inc((TriggerSource::Webhook, result));
+    response
+}
+
+/// The body if it is JSON; else its size. Nothing a client sends is refused for its form.
+fn trigger_data(body: ReadBody) -> Option<Box<str>> {
+    if body.size == 0 {
+        return None;
+    }
+    let text = String::from_utf8(body.kept).ok().filter(|text| {
+        !text.is_empty() && serde_json::from_str::<&RawValue>(text).is_ok()
+    });
+    Some(text.unwrap_or_else(|| format!("{{\"body_bytes\":{}}}", body.size)).into())
+}
+
+async fn accept(site: &Site, accepted: Accepted, headers: &HeaderMap) -> Response {
+    let result = match accepted.ahead {
+        0 => TriggerResult::Accepted,
+        _ => TriggerResult::Coalesced,
+    };
+    site.metrics.triggers.inc((TriggerSource::Webhook, result));
+    site.status.wake();
+    let (processing_count, queued) = site.status.cycle_for(accepted.seq);
+    if let Some(wait) = preferred_wait(headers)
+        && let Some(record) = site.status.served(&site.store, &accepted, wait).await
+    {
+        let body = Waited {
+            message: "Match processing finished",
+            processing_count,
+            queued,
+            trigger_id: &accepted.id,
+            record,
+        };
+        let mut response = json(StatusCode::OK, &body);
+        let applied = http::HeaderValue::from_static("wait");
+        response.headers_mut().insert("preference-applied", applied);
+        return response;
+    }
+    let body = Triggered {
+        status: "success",
+        message: "Match processing triggered",
+        processing_count,
+        queued,
+        trigger_id: &accepted.id,
+    };
+    json(StatusCode::OK, &body)
+}
+
+fn not_stored(site: &Site, error: &StoreError) -> Response {
+    if let StoreError::QueueFull(waiting) = error {
+        let body = Busy {
+            status: "busy",
+            message: format!("The queue is full: {waiting} triggers wait"),
+            processing_count: site.status.cycles(),
+        };
+        let busy = retry_after(json(StatusCode::TOO_MANY_REQUESTS, &body), RETRY_FULL);
+        return refused(site, TriggerResult::RejectedFull, busy);
+    }
+    let down = unavailable("The trigger could not be stored; nothing was accepted", RETRY_STORE);
+    refused(site, TriggerResult::RejectedStore, down)
+}
+
+/// `wait` of `Prefer` (RFC 7240), in seconds; anything that is not understood is ignored.
+fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let seconds: u64 = preferences
+        .flat_map(|value| value.split(','))
+        .find_map(|preference| {
+            let (name, value) = preference.split(';').next()?.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
+        })?
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_WAIT))
+}
+
+/// How far a trigger has come.
+pub async fn trigger(site: &Site, id: &str) -> Response {
+    let status = match site.store.trigger(id).await {
+        Ok(Some(status)) => status,
+        Ok(None) => return not_found(),
+        Err(_) => return problem(StatusCode::SERVICE_UNAVAILABLE, "The store cannot be read"),
+    };
+    let running = status.state == TriggerState::Pending && site.status.is_serving(status.seq);
+    let view = TriggerView {
+        trigger_id: id,
+        status: if running { TriggerState::Running } else { status.state },
+        accepted: status.accepted,
+        processing_id: status.processing_id,
+    };
+    json(StatusCode::OK, &view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefer(values: &[&'static str]) -> Option<u64> {
+        let values = values
+            .iter()
+            .map(|value| (http::HeaderName::from_static("prefer"), value.parse().unwrap()));
+        preferred_wait(&values.collect()).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn prefer_wait_is_read_as_rfc_7240_writes_it() {
+        assert_eq!(prefer(&["wait=20"]), Some(20));
+        assert_eq!(prefer(&["respond-async, WAIT = \"7\"; x=y"]), Some(7));
+        assert_eq!(prefer(&["handling=lenient", "wait=3"]), Some(3));
+        assert_eq!(prefer(&["wait=999999"]), Some(300));
+        for odd in ["wait", "wait=", "wait=-1", "wait=soon", "await=5"] {
+            assert_eq!(prefer(&[odd]), None, "{odd}");
+        }
+        assert_eq!(prefer(&[]), None);
+    }
+
+    #[test]
+    fn only_json_is_kept_of_a_body() {
+        let data = |bytes: &[u8]| {
+            trigger_data(ReadBody { kept: bytes.to_vec(), size: bytes.len() }).map(String::from)
+        };
+        assert_eq!(data(b""), None);
+        assert_eq!(data(b"{\"a\": 1}").as_deref(), Some("{\"a\": 1}"));
+        assert_eq!(data(b"{\"a\": 1").as_deref(), Some("{\"body_bytes\":7}"));
+        assert_eq!(data(b"\xff\xfe").as_deref(), Some("{\"body_bytes\":2}"));
+        let long = trigger_data(ReadBody { kept: Vec::new(), size: 70_000 });
+        assert_eq!(long.as_deref(), Some("{\"body_bytes\":70000}"));
+    }
+}

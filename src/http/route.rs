@@ -1,0 +1,206 @@
+//! Which endpoint serves a request, and what is counted of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Method;
+use tracing::Instrument;
+
+use super::body::Bodies;
+use super::guard;
+use super::io::Window;
+use super::problem::{method_not_allowed, not_found};
+use super::{Request, Response, admin, health, metrics, openapi, process, status};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::cycle::Status;
+use crate::health::Health;
+use crate::store::Store;
+use crate::telemetry::family::{Answer, Endpoint};
+use crate::telemetry::labels::{Code, Method as MethodLabel, Route};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::span;
+
+/// Which endpoints a listener has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SiteKind {
+    /// The contract with clients.
+    Public,
+    /// What only operators may see and do.
+    Admin,
+    /// Metrics and probes alone.
+    Metrics,
+}
+
+/// What the endpoints of one listener work with.
+#[derive(Debug)]
+pub struct Site {
+    /// Which endpoints it has.
+    pub kind: SiteKind,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The durable state.
+    pub store: Store,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The wall clock.
+    pub clock: Clock,
+    /// What the cycles are doing.
+    pub status: Arc<Status>,
+    /// How the neighbours are.
+    pub health: Arc<Health>,
+    /// Memory and time for bodies.
+    pub bodies: Bodies,
+}
+
+impl Site {
+    /// One listener's site.
+    #[must_use]
+    pub fn new(
+        kind: SiteKind,
+        config: Arc<Config>,
+        store: Store,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+        status: Arc<Status>,
+        health: Arc<Health>,
+    ) -> Self {
+        let bodies = Bodies::new(config.http.max_body_bytes, config.http.body_timeout);
+        Self { kind, config, store, metrics, clock, status, health, bodies }
+    }
+
+    /// Answers one request and counts it.
+    pub(super) async fn handle(&self, request: Request, window: &Window) -> Response {
+        let begun = Instant::now();
+        let _in_flight = self.metrics.http_requests_in_flight.guard(());
+        let method = MethodLabel::from(request.method());
+        let (route, parameter) = self.route(request.uri().path());
+        let parameter = parameter.to_owned();
+        let response = match guard::malformed(&request, window) {
+            Some(refusal) => refusal,
+            None => self.dispatch(request, route, &parameter).await,
+        };
+        let code = Code(response.status());
+        self.metrics.http_requests.inc(Answer(method, route, code));
+        self.metrics.http_request_duration.observe(Endpoint(method, route), begun.elapsed());
+        response
+    }
+
+    fn route<'a>(&self, path: &'a str) -> (Route, &'a str) {
+        let route = match self.kind {
+            SiteKind::Public => public(path),
+            SiteKind::Admin => operators(path),
+            SiteKind::Metrics => probes(path).map(|route| (route, "")),
+        };
+        route.unwrap_or((Route::Unmatched, ""))
+    }
+
+    async fn dispatch(&self, request: Request, route: Route, parameter: &str) -> Response {
+        let post = matches!(
+            route,
+            Route::Process
+                | Route::DeliveryRetry
+                | Route::Pause
+                | Route::Resume
+                | Route::SnapshotAccept
+        );
+        let allowed = match *request.method() {
+            Method::POST => post,
+            Method::GET | Method::HEAD => !post,
+            _ => false,
+        };
+        if route == Route::Unmatched {
+            return not_found();
+        }
+        if !allowed {
+            return method_not_allowed(if post { "POST" } else { "GET, HEAD" });
+        }
+        match self.kind {
+            SiteKind::Admin => self.admin(request, route, parameter).await,
+            _ => self.endpoint(request, route, parameter).await,
+        }
+    }
+
+    async fn endpoint(&self, request: Request, route: Route, parameter: &str) -> Response {
+        match route {
+            Route::Process => {
+                let span = span::server("POST", route.label(), request.headers());
+                process::process(self, request, &span).instrument(span.clone()).await
+            }
+            Route::Root => status::root(self),
+            Route::Health => health::health(self),
+            Route::HealthSimple => health::simple(),
+            Route::HealthDependencies => health::dependencies(self),
+            Route::HealthDetailed => health::detailed(self).await,
+            Route::Livez => health::live(),
+            Route::Readyz => health::ready(self),
+            Route::Status => status::status(self).await,
+            Route::StatusDetailed => status::detailed(self).await,
+            Route::Metrics => metrics::negotiated(self, request.headers()).await,
+            Route::MetricsProm => metrics::prometheus(self).await,
+            Route::Trigger => process::trigger(self, parameter).await,
+            Route::OpenApi => openapi::document(),
+            _ => not_found(),
+        }
+    }
+
+    async fn admin(&self, request: Request, route: Route, parameter: &str) -> Response {
+        let refused = guard::not_admitted(request.headers(), self.config.admin.token.as_ref());
+        if let Some(refusal) = refused {
+            return refusal;
+        }
+        match route {
+            Route::Changes => admin::changes(self, request.uri().query()).await,
+            Route::Deliveries => admin::deliveries(self, request.uri().query()).await,
+            Route::DeliveryRetry => admin::retry(self, parameter).await,
+            Route::Pause => admin::pause(self, true).await,
+            Route::Resume => admin::pause(self, false).await,
+            Route::SnapshotAccept => admin::accept_snapshot(self).await,
+            _ => not_found(),
+        }
+    }
+}
+
+fn probes(path: &str) -> Option<Route> {
+    Some(match path {
+        "/metrics" => Route::Metrics,
+        "/metrics/prom" => Route::MetricsProm,
+        "/health/simple" => Route::HealthSimple,
+        "/livez" => Route::Livez,
+        "/readyz" => Route::Readyz,
+        _ => return None,
+    })
+}
+
+fn public(path: &str) -> Option<(Route, &str)> {
+    if let Some(id) = path.strip_prefix("/triggers/") {
+        return (!id.is_empty() && !id.contains('/')).then_some((Route::Trigger, id));
+    }
+    let route = match path {
+        "/" => Route::Root,
+        "/process" => Route::Process,
+        "/health" => Route::Health,
+        "/health/dependencies" => Route::HealthDependencies,
+        "/health/detailed" => Route::HealthDetailed,
+        "/status" => Route::Status,
+        "/status/detailed" => Route::StatusDetailed,
+        "/openapi.json" => Route::OpenApi,
+        other => return probes(other).map(|route| (route, "")),
+    };
+    Some((route, ""))
+}
+
+fn operators(path: &str) -> Option<(Route, &str)> {
+    if let Some(id) = path.strip_prefix("/deliveries/").and_then(|rest| rest.strip_suffix("/retry")) {
+        return (!id.is_empty() && !id.contains('/')).then_some((Route::DeliveryRetry, id));
+    }
+    let route = match path {
+        "/changes" => Route::Changes,
+        "/deliveries" => Route::Deliveries,
+        "/pause" => Route::Pause,
+        "/resume" => Route::Resume,
+        "/snapshot/accept" => Route::SnapshotAccept,
+        _ => return None,
+    };
+    Some((route, ""))
+}

@@ -1,0 +1,73 @@
+//! `GET /`, `/status` and `/status/detailed`.
+
+use http::StatusCode;
+use serde_json::{Value, json as value};
+
+use super::problem::problem;
+use super::route::Site;
+use super::{Response, json};
+
+/// Records that `/status` shows.
+const RECENT: usize = 5;
+
+/// The name under which clients know the service.
+pub const SERVICE_NAME: &str = "match-list-processor";
+
+/// Who is there.
+pub fn root(site: &Site) -> Response {
+    let state = if site.status.is_draining() { "stopping" } else { "running" };
+    let body = value!({
+        "service_name": SERVICE_NAME,
+        "version": env!("CARGO_PKG_VERSION"),
+        "mode": site.config.mode.mode.label(),
+        "status": state,
+        "processing": site.status.is_processing(),
+        "processing_count": site.status.cycles(),
+        "last_processing_time": site.status.last_end(),
+        "paused": site.status.is_paused(),
+    });
+    json(StatusCode::OK, &body)
+}
+
+/// The last few cycles.
+pub async fn status(site: &Site) -> Response {
+    match common(site, RECENT).await {
+        Some(body) => json(StatusCode::OK, &body),
+        None => unreadable(),
+    }
+}
+
+/// The whole history that is kept, and the settings without secrets.
+pub async fn detailed(site: &Site) -> Response {
+    let Some(mut body) = common(site, site.config.store.history_limit).await else {
+        return unreadable();
+    };
+    let settings = site.config.effective();
+    let mut configuration: serde_json::Map<String, Value> = settings
+        .into_iter()
+        .map(|setting| (setting.name.to_lowercase(), Value::String(setting.value)))
+        .collect();
+    // The names that clients know.
+    let api = configuration.get("api_base_url").cloned().unwrap_or_default();
+    configuration.insert("fogis_api_client_url".to_owned(), api);
+    body["configuration"] = Value::Object(configuration);
+    json(StatusCode::OK, &body)
+}
+
+async fn common(site: &Site, records: usize) -> Option<Value> {
+    let history = site.store.history(records).await.ok()?;
+    Some(value!({
+        "processing_count": site.status.cycles(),
+        "last_processing_time": site.status.last_end(),
+        "last_changes_detected": site.status.last_changed(),
+        "processing_history": history,
+        "service_status": if site.status.is_draining() { "stopping" } else { "ready" },
+        "currently_processing": site.status.is_processing(),
+        "held": site.status.held(),
+        "paused": site.status.is_paused(),
+    }))
+}
+
+fn unreadable() -> Response {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "The store cannot be read")
+}
