@@ -23,7 +23,7 @@ use crate::domain::delivery::Destination;
 use crate::domain::texts::Texts;
 use crate::health::{Health, Prober};
 use crate::http::{Limits, Server, Site, SiteKind};
-use crate::shutdown::Deadline;
+use crate::shutdown::{Deadline, raised};
 use crate::store::{Exporter, NewTrigger, OpenError, Store};
 use crate::telemetry::labels::{Dependency, Outcome, Previous, TriggerSource};
 use crate::telemetry::metrics::Metrics;
@@ -222,7 +222,7 @@ impl App {
         let http = self.start_http(listeners, http_stopping)?;
         let mut work = self.start_work(&work_stopping, &cancelled);
         let fatal = tokio::select! {
-            _ = stop.wait_for(|&stop| stop) => false,
+            () = raised(&mut stop) => false,
             () = self.store.fatal() => true,
         };
         self.status.drain();
@@ -365,7 +365,7 @@ impl App {
         let waiting = self.store.waiting().await.map_err(store_failed)?;
         let report = tokio::select! {
             report = self.cycle.run(waiting) => report.map_err(store_failed)?,
-            _ = stop.wait_for(|&stop| stop) => {
+            () = raised(&mut stop) => {
                 return Err(Failure::Cycle("stopped before the cycle had ended".to_owned()));
             }
             () = self.store.fatal() => return Err(Failure::Store),

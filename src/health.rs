@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::cycle::Status;
 use crate::delivery::Destinations;
 use crate::domain::delivery::Destination;
+use crate::shutdown::raised;
 use crate::store::Store;
 use crate::telemetry::labels::Dependency;
 use crate::telemetry::metrics::Metrics;
@@ -150,7 +151,7 @@ impl Prober {
             probes.spawn(Arc::clone(&self).watch(dependency));
         }
         probes.spawn(Arc::clone(&self).watch_store());
-        let _ = stop.wait_for(|&stop| stop).await;
+        raised(&mut stop).await;
     }
 
     async fn watch(self: Arc<Self>, dependency: Dependency) {

@@ -12,18 +12,21 @@
 //!   lets the pure [`domain`] compare and plan, and commits once.
 //! * [`delivery`] works off the outbox; [`assets`] renders what is delivered.
 //! * [`telemetry`] holds logs, spans and the one metrics struct.
-//! * [`config`] turns the environment into one validated value; [`app`] composes it all.
+//! * [`config`] turns the environment into one validated value; [`app`] composes it all, and
+//!   [`commands`] is what the command line can ask for.
 
-// pub mod app;
-// pub mod assets;
-// pub mod client;
+pub mod app;
+pub mod assets;
+pub mod client;
 pub mod clock;
+pub mod commands;
 pub mod config;
-// pub mod cycle;
-// pub mod delivery;
+pub mod cycle;
+pub mod delivery;
 pub mod domain;
-// pub mod http;
-// pub mod shutdown;
+pub mod health;
+pub mod http;
+pub mod shutdown;
 pub mod store;
 pub mod telemetry;
-// pub mod upstream;
+pub mod upstream;

@@ -51,3 +51,8 @@ impl Deadline {
         self.total.mul_f64(0.2).min(Duration::from_secs(5))
     }
 }
+
+/// Resolves once the flag is raised, or can never be.
+pub async fn raised(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|&raised| raised).await;
+}

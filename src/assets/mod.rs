@@ -1,1 +1,3 @@
-//! Not written yet.
+//! The pictures that are made for matches.
+
+pub mod avatar;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tracing::span::EnteredSpan;
 use tracing::{Instrument, Span};
 
 use super::Status;
@@ -18,7 +19,7 @@ use crate::domain::matchlist::ListError;
 use crate::domain::retry::MAX_CYCLE_ATTEMPTS;
 use crate::domain::texts::Texts;
 use crate::store::{
-    CycleEnd, CycleRecord, CycleWrite, Deliveries, Exporter, FeedState, Held, RecordedChanges,
+    CycleEnd, CycleRecord, CycleWrite, Deliveries, Exporter, FeedState, RecordedChanges,
     Store, StoreError, Waiting, trigger_data,
 };
 use crate::telemetry::labels::{ErrorKind, Outcome, Stage};
@@ -180,7 +181,7 @@ impl Cycle {
                 feed,
                 now: unix_seconds(at),
                 timestamp: at.to_string(),
-                today: at.to_zoned(time_zone).date(),
+                today: time_zone.to_datetime(at).date(),
                 list_digest,
             };
             let mut found = parent.in_scope(|| cycle.work(&body, &given))?;
@@ -380,12 +381,12 @@ impl Cycle {
     }
 
     fn timer(&self, stage: Stage) -> Timer {
-        Timer { metrics: Arc::clone(&self.metrics), stage, begun: Instant::now(), _span: None }
+        Timer { metrics: Arc::clone(&self.metrics), stage, begun: Instant::now() }
     }
 
-    /// Times a stage and opens its span, until the value is dropped.
-    pub(super) fn stage(&self, stage: Stage) -> Timer {
-        Timer { _span: Some(span::stage(stage).entered()), ..self.timer(stage) }
+    /// Times a stage and opens its span, until the values are dropped.
+    pub(super) fn stage(&self, stage: Stage) -> (Timer, EnteredSpan) {
+        (self.timer(stage), span::stage(stage).entered())
     }
 }
 
@@ -402,7 +403,6 @@ pub(super) struct Timer {
     metrics: Arc<Metrics>,
     stage: Stage,
     begun: Instant,
-    _span: Option<tracing::span::EnteredSpan>,
 }
 
 impl Drop for Timer {

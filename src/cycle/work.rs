@@ -186,7 +186,7 @@ impl Cycle {
             return Ok(Vec::new());
         }
         let ids = diff.upserts.iter().map(|one| one.id).collect();
-        let planned = Handle::current()
+        let planned: HashMap<_, _> = Handle::current()
             .block_on(self.store.planned(ids))
             .map_err(|error| CycleError::store(Stage::Plan, error))?
             .into_iter()

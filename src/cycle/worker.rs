@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::one::{Cycle, CycleError, Report};
 use crate::domain::retry::cycle_delay;
+use crate::shutdown::raised;
 use crate::store::{NewTrigger, StoreError, Waiting};
 use crate::telemetry::labels::{Outcome, TriggerResult, TriggerSource};
 
@@ -69,7 +70,7 @@ impl Worker {
                 tokio::select! {
                     () = self.cycle.status.woken() => {}
                     () = until(agenda.next()) => {}
-                    _ = stop.wait_for(|&stop| stop) => return,
+                    () = raised(&mut stop) => return,
                 }
                 continue;
             };
@@ -78,7 +79,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 ran = self.run_isolated(waiting) => self.note(&mut agenda, upto, failures, ran).await,
-                _ = cancel.wait_for(|&cancel| cancel) => {
+                () = raised(&mut cancel) => {
                     self.cycle.metrics.cycles.inc((Outcome::Cancelled,));
                     tracing::warn!("the running cycle was given up; its triggers wait for the next start");
                     return;

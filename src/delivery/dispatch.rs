@@ -16,6 +16,7 @@ use crate::cycle::{Payload, Status};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::plan::AssetKind;
 use crate::domain::retry::next_delay;
+use crate::shutdown::raised;
 use crate::store::{Claimed, Settlement, Store, StoreError};
 use crate::telemetry::labels::{
     AssetFile, AssetResult, AttemptResult, DeadReason, DeliveryResult, ErrorKind,
@@ -71,9 +72,25 @@ impl Dispatcher {
                 Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
                 () = woken, if !stopping => {}
                 () = tokio::time::sleep(pause), if !stopping => {}
-                _ = stop.wait_for(|&stop| stop), if !stopping => {}
-                _ = cancel.wait_for(|&cancel| cancel) => return,
+                () = raised(&mut stop), if !stopping => {}
+                () = raised(&mut cancel) => return,
             }
+        }
+    }
+
+    /// Tries once what is due and ends when nothing more is, or at `stop`.
+    pub async fn run_until_idle(self, stop: watch::Receiver<bool>, cancel: watch::Receiver<bool>) {
+        let mut attempts = JoinSet::new();
+        loop {
+            if *stop.borrow() || *cancel.borrow() {
+                attempts.join_all().await;
+                return;
+            }
+            let pause = self.fill(&mut attempts).await;
+            if attempts.is_empty() && pause > Duration::ZERO {
+                return;
+            }
+            attempts.join_next().await;
         }
     }
 
@@ -108,8 +125,12 @@ impl Dispatcher {
             return Ok((Vec::new(), wait));
         }
         let claimed = self.store.claim(self.destination, now, free).await?;
-        let pause = if claimed.is_empty() { STORE_PAUSE } else { Duration::ZERO };
-        Ok((claimed, if claimed.len() == free { LONGEST_SLEEP } else { pause }))
+        let pause = match claimed.len() {
+            0 => STORE_PAUSE,
+            n if n == free => LONGEST_SLEEP,
+            _ => Duration::ZERO,
+        };
+        Ok((claimed, pause))
     }
 
     async fn attempt(self, claimed: Claimed) {

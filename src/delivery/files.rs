@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 
-use super::avatar_service::AvatarService;
-use super::{Files, Upload};
+use super::{AvatarService, Files, Upload};
 use crate::assets::avatar::{Club, draw};
 use crate::client::{CallError, Health};
 use crate::clock::Clock;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::io::{Guarded, Window};
 use super::route::Site;
+use crate::shutdown::raised;
 use crate::telemetry::labels::Closed;
 
 /// Bytes of a request's head.
@@ -49,13 +50,14 @@ impl Server {
 
     /// Serves until `stop` is set; then takes no more connections, closes the idle ones and
     /// returns when the last request is answered.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self, stop: watch::Receiver<bool>) {
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         let mut connections = JoinSet::new();
+        let mut stopping = stop.clone();
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|&stop| stop) => break,
+                () = raised(&mut stopping) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => match Arc::clone(&permits).try_acquire_owned() {
@@ -119,7 +121,7 @@ async fn serve(
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        _ = stop.wait_for(|&stop| stop) => {
+        () = raised(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             return match connection.await {
                 Ok(()) => Closed::Shutdown,

@@ -168,6 +168,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// The present values of every family.
+    #[must_use]
+    pub fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.registrar.registry.gather()
+    }
+
     /// What is registered, in the order of the catalogue.
     #[must_use]
     pub fn specs(&self) -> &[FamilySpec] {

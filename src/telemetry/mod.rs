@@ -1,5 +1,132 @@
 //! Everything that the program shows of itself: metrics, spans and log lines.
 
+mod export;
+pub mod expose;
 pub mod family;
 pub mod labels;
+pub mod log;
 pub mod metrics;
+pub mod process;
+pub mod span;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Dispatch;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::config::{Config, LogFormat};
+use metrics::Metrics;
+
+/// Spans and log lines, on their way out until [`shutdown`](Self::shutdown).
+#[derive(Debug)]
+pub struct Telemetry {
+    provider: SdkTracerProvider,
+    /// gRPC needs a runtime of its own: the exporter works on a plain thread.
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Telemetry {
+    /// Builds the subscriber without installing it.
+    ///
+    /// # Errors
+    /// When the receiver of traces cannot be used.
+    pub fn build(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<(Self, Dispatch)> {
+        let runtime = config.otel.exporter.is_some().then(|| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name("otlp")
+                .enable_all()
+                .build()
+        });
+        let runtime = runtime.transpose().context("cannot start the thread that sends traces")?;
+        let provider = {
+            let _inside = runtime.as_ref().map(tokio::runtime::Runtime::enter);
+            let (config, metrics) = (config.otel.clone(), Arc::clone(metrics));
+            let build = move || export::provider(&config, &metrics);
+            // The blocking client must be made, too, where no runtime is entered.
+            match &runtime {
+                Some(runtime) => {
+                    let handle = runtime.handle().clone();
+                    std::thread::spawn(move || {
+                        let _inside = handle.enter();
+                        build()
+                    })
+                    .join()
+                    .map_err(|_| anyhow::anyhow!("cannot prepare the export of traces"))?
+                }
+                None => build(),
+            }
+        }
+        .context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
+        let dispatch = dispatch(config, metrics, &provider);
+        Ok((Self { provider, runtime }, dispatch))
+    }
+
+    /// Sends what still waits, and returns after `within` in any case.
+    pub fn shutdown(self, within: Duration) {
+        let Self { provider, runtime } = self;
+        let (done, ended) = std::sync::mpsc::channel();
+        let flush = move || {
+            let _ = provider.shutdown_with_timeout(within);
+            let _ = done.send(());
+        };
+        // A receiver that hangs would block the call for longer than it promises.
+        if std::thread::Builder::new().name("flush".into()).spawn(flush).is_ok() {
+            let _ = ended.recv_timeout(within);
+        }
+        if let Some(runtime) = runtime {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Builds and installs logging and tracing for the whole process.
+///
+/// # Errors
+/// When the receiver of traces cannot be used.
+pub fn start(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Telemetry> {
+    let (telemetry, dispatch) = Telemetry::build(config, metrics)?;
+    tracing::dispatcher::set_global_default(dispatch).context("logging is set up already")?;
+    log::report_panics(Arc::clone(metrics));
+    Ok(telemetry)
+}
+
+fn dispatch(config: &Config, metrics: &Arc<Metrics>, provider: &SdkTracerProvider) -> Dispatch {
+    let level = config.log.level;
+    // Filters stand on the layers: one for all would hide spans together with log lines.
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("match-list-processor"))
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_level(false)
+        .with_tracked_inactivity(false)
+        .with_filter(filter_fn(|meta| meta.is_span() && is_ours(meta.target())));
+    let format = match config.log.format {
+        LogFormat::Json => log::Format::Json,
+        LogFormat::Text => log::Format::Text,
+    };
+    let shown = move |meta: &tracing::Metadata<'_>| {
+        let level = if is_ours(meta.target()) { level } else { level.min(LevelFilter::WARN) };
+        *meta.level() <= level
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(matches!(format, log::Format::Text) && log::has_colours())
+        .event_format(format)
+        .with_writer(std::io::stderr)
+        .with_filter(filter_fn(move |meta| meta.is_event() && shown(meta)));
+    let counted = log::Counting(Arc::clone(metrics))
+        .with_filter(filter_fn(move |meta| meta.is_event() && shown(meta)));
+    Dispatch::new(tracing_subscriber::registry().with(spans).with(lines).with(counted))
+}
+
+fn is_ours(target: &str) -> bool {
+    target.starts_with("match_list_processor")
+}

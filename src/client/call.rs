@@ -1,0 +1,88 @@
+//! One call: its span, its trace context, its figures.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{RequestBuilder, StatusCode};
+use tracing::Instrument;
+
+use super::body;
+use super::error::{CallError, of_reqwest, of_status};
+use crate::telemetry::labels::{CallResult, Dependency};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::span;
+
+/// Makes the calls to one service.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The service.
+    pub dependency: Dependency,
+    /// Its client.
+    pub client: reqwest::Client,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A call to be made.
+#[derive(Debug)]
+pub struct Call {
+    /// What to send.
+    pub request: RequestBuilder,
+    /// The method and the path without parameters, for the span.
+    pub name: (&'static str, &'static str),
+    /// Bytes that the answer may have, decoded.
+    pub cap: usize,
+}
+
+/// A whole answer with a status of 2xx or 304.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Caller {
+    /// Makes the call and reads the answer to its end.
+    ///
+    /// # Errors
+    /// When there is no whole answer, or its status is neither 2xx nor 304.
+    pub async fn call(&self, call: Call) -> Result<Answer, CallError> {
+        let begun = Instant::now();
+        let (method, path) = call.name;
+        let span = span::client(method, self.dependency.label(), path);
+        let result = self.attempt(call, &span).instrument(span.clone()).await;
+        self.metrics.client_request_duration.observe((self.dependency,), begun.elapsed());
+        let outcome = match &result {
+            Ok(answer) => {
+                span::answered(&span, answer.status.as_u16());
+                CallResult::Success
+            }
+            Err(error) => {
+                if let Some(status) = error.status {
+                    span::answered(&span, status);
+                }
+                span::fail(&span, error.kind);
+                CallResult::from(error.kind)
+            }
+        };
+        self.metrics.client_requests.inc((self.dependency, outcome));
+        result
+    }
+
+    async fn attempt(&self, call: Call, span: &tracing::Span) -> Result<Answer, CallError> {
+        let mut context = HeaderMap::new();
+        span::inject(span, &mut context);
+        let sent = call.request.headers(context).send().await;
+        let response = sent.map_err(|error| of_reqwest(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        of_status(status, &headers)?;
+        let body = body::read(response, call.cap).await?;
+        Ok(Answer { status, headers, body })
+    }
+}

@@ -1,0 +1,101 @@
+//! Calls to other services: bounded in time and size, never redirected, counted and traced.
+
+mod body;
+mod call;
+mod error;
+
+#[cfg(test)]
+
+
+use std::net::IpAddr;
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub use call::{Call, Caller};
+pub use error::{CallError, of_reqwest, of_status};
+
+/// How a neighbour answered a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthStatus {
+    /// Well.
+    Healthy,
+    /// It says itself that something is wrong.
+    Degraded,
+    /// Not at all, or badly.
+    Unhealthy,
+}
+
+/// A probe and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// How it answered.
+    pub status: HealthStatus,
+    /// What was wrong, without personal data.
+    pub error: Option<String>,
+    /// How long it took.
+    pub response_time: Duration,
+}
+
+impl Health {
+    /// Nothing to ask, nothing wrong.
+    #[must_use]
+    pub fn healthy() -> Self {
+        Self { status: HealthStatus::Healthy, error: None, response_time: Duration::ZERO }
+    }
+
+    /// What a call that returned `result` after `response_time` says of the neighbour.
+    #[must_use]
+    pub fn from_result(result: Result<HealthStatus, CallError>, response_time: Duration) -> Self {
+        match result {
+            Ok(status) => Self { status, error: None, response_time },
+            Err(error) => Self {
+                status: HealthStatus::Unhealthy,
+                error: Some(error.message),
+                response_time,
+            },
+        }
+    }
+}
+
+/// Limits of a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// Between two pieces of an answer.
+    pub read: Duration,
+    /// For the whole call.
+    pub total: Duration,
+}
+
+/// A client for one service.
+///
+/// # Errors
+/// When the TLS library cannot be set up.
+pub fn client(base: &url::Url, timeouts: Timeouts) -> reqwest::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("match-list-processor/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(timeouts.connect)
+        .read_timeout(timeouts.read)
+        .timeout(timeouts.total)
+        .pool_idle_timeout(Duration::from_secs(30));
+    // A proxy of the environment can reach no service on this machine.
+    let builder = if is_loopback(base) { builder.no_proxy() } else { builder };
+    builder.build()
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// `base` with `path` behind it, whether or not `base` ends with a slash.
+#[must_use]
+pub fn endpoint(base: &url::Url, path: &str) -> url::Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url.set_query(None);
+    url
+}

@@ -1,0 +1,141 @@
+//! A folder or an S3-compatible bucket as the place for files.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::{Path, PathPart};
+use object_store::{
+    Attribute, Attributes, ClientOptions, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
+    RetryConfig,
+};
+use url::Url;
+
+use super::{Stored, Upload};
+use crate::client::{CallError, Health, HealthStatus};
+use crate::config::redacted;
+use crate::telemetry::labels::{CallResult, Dependency, ErrorKind};
+use crate::telemetry::metrics::Metrics;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A folder or a bucket.
+#[derive(Clone, Debug)]
+pub struct ObjectFiles {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    base: Url,
+    has_content_types: bool,
+    metrics: Arc<Metrics>,
+}
+
+impl ObjectFiles {
+    /// `file:///folder`, which is created if need be, or `s3://bucket/prefix` with the usual
+    /// `AWS_*` variables.
+    ///
+    /// # Errors
+    /// A sentence on what is wrong with the URL or the variables.
+    pub fn new(url: &Url, metrics: Arc<Metrics>) -> Result<Self, String> {
+        let base = url.clone();
+        if url.scheme() == "file" {
+            let folder = url.to_file_path().map_err(|()| "is no path of this system".to_owned())?;
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| format!("{} cannot be created: {error}", folder.display()))?;
+            let store = LocalFileSystem::new_with_prefix(&folder)
+                .map_err(|error| format!("{} cannot be used: {error}", folder.display()))?
+                .with_fsync(true);
+            let (store, prefix) = (Arc::new(store), Path::default());
+            return Ok(Self { store, prefix, base, has_content_types: false, metrics });
+        }
+        let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true");
+        let options = ClientOptions::new()
+            .with_timeout(TIMEOUT)
+            .with_connect_timeout(Duration::from_secs(5))
+            .with_allow_http(allow_http);
+        let store = AmazonS3Builder::from_env()
+            .with_client_options(options)
+            .with_retry(retry)
+            .with_bucket_name(url.host_str().unwrap_or_default())
+            .build()
+            .map_err(|error| error.to_string())?;
+        let prefix = Path::from_url_path(url.path()).map_err(|error| error.to_string())?;
+        Ok(Self { store: Arc::new(store), prefix, base, has_content_types: true, metrics })
+    }
+
+    /// Stores a file, replacing one with the same name; readers see the old one or the new one.
+    ///
+    /// # Errors
+    /// When it was not stored.
+    pub async fn put(&self, upload: &Upload) -> Result<Stored, CallError> {
+        let begun = Instant::now();
+        let path = self.path(upload);
+        let mut attributes = Attributes::new();
+        if self.has_content_types {
+            let content_type = format!("{}; charset=utf-8", upload.content_type);
+            let content_type = match upload.content_type.starts_with("text/") {
+                true => content_type,
+                false => upload.content_type.clone(),
+            };
+            attributes.insert(Attribute::ContentType, content_type.into());
+        }
+        let options = PutOptions { attributes, ..PutOptions::default() };
+        let payload = PutPayload::from(upload.bytes.clone());
+        let put = self.store.put_opts(&path, payload, options);
+        let result = match tokio::time::timeout(TIMEOUT, put).await {
+            Ok(result) => result.map_err(|error| failure(&error)),
+            Err(_) => Err(CallError::of(ErrorKind::Timeout, "the file was not stored in time")),
+        };
+        self.count(begun, result.as_ref().err());
+        result.map(|_| Stored { url: self.url(&path) })
+    }
+
+    /// Each part is a name of its own: no slash or dot in one can lead out of the folder.
+    fn path(&self, upload: &Upload) -> Path {
+        let parts = upload.folder.split('/').filter(|part| !part.is_empty());
+        let names = parts.chain([upload.file_name.as_str()]).map(PathPart::from);
+        self.prefix.parts().chain(names).collect()
+    }
+
+    fn url(&self, path: &Path) -> String {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty();
+            let skipped = self.prefix.parts().count();
+            segments.extend(path.parts().skip(skipped).map(|part| part.as_ref().to_owned()));
+        }
+        redacted(&url)
+    }
+
+    fn count(&self, begun: Instant, error: Option<&CallError>) {
+        let dependency = Dependency::StorageService;
+        let result = error.map_or(CallResult::Success, |error| CallResult::from(error.kind));
+        self.metrics.client_requests.inc((dependency, result));
+        self.metrics.client_request_duration.observe((dependency,), begun.elapsed());
+    }
+
+    /// Looks for something that need not be there.
+    pub async fn probe(&self) -> Health {
+        let begun = Instant::now();
+        let asked = self.store.head(&self.prefix.clone().join(".probe")).await;
+        let result = match asked {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(HealthStatus::Healthy),
+            Err(error) => Err(failure(&error)),
+        };
+        self.count(begun, result.as_ref().err());
+        Health::from_result(result, begun.elapsed())
+    }
+}
+
+/// The library's own messages may hold paths and answers, so only their kind is kept.
+fn failure(error: &object_store::Error) -> CallError {
+    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+    match error {
+        PermissionDenied { .. } | Unauthenticated { .. } => {
+            CallError::of(ErrorKind::Unauthorized, "the store of files refused the credentials")
+        }
+        NotFound { .. } => CallError::of(ErrorKind::File, "the folder or bucket is not there"),
+        _ => CallError::of(ErrorKind::File, "the store of files failed"),
+    }
+}

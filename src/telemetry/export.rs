@@ -1,0 +1,236 @@
+//! The way of a span out of the process: bounded, filtered, counted, and never in the way.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingResult, SdkTracerProvider, ShouldSample, Span,
+    SpanData, SpanExporter as ExportSpans, SpanProcessor,
+};
+
+use super::metrics::Metrics;
+use crate::config::{OtelConfig, OtlpExporter, OtlpProtocol};
+
+/// Attributes that may leave the process. Anything else is dropped, whoever adds it.
+const ALLOWED: &[&str] = &[
+    "error.type",
+    "http.request.method",
+    "http.response.status_code",
+    "http.route",
+    "match_list_processor.attempt",
+    "match_list_processor.destination",
+    "messaging.batch.message_count",
+    "messaging.destination.name",
+    "messaging.operation.name",
+    "messaging.system",
+    "peer.service",
+    "url.path",
+];
+
+/// The provider of spans; without a receiver its spans have ids and go nowhere.
+///
+/// # Errors
+/// When the receiver's address cannot be used.
+pub fn provider(
+    config: &OtelConfig,
+    metrics: &Arc<Metrics>,
+) -> Result<SdkTracerProvider, opentelemetry_otlp::ExporterBuildError> {
+    let builder = SdkTracerProvider::builder()
+        .with_sampler(LocalParent(sampler(config)))
+        .with_max_links_per_span(128)
+        .with_resource(resource(config));
+    let Some(receiver) = &config.exporter else { return Ok(builder.build()) };
+    let pending = Arc::new(AtomicUsize::new(0));
+    let exporter = Counted {
+        inner: exporter(receiver)?,
+        pending: Arc::clone(&pending),
+        metrics: Arc::clone(metrics),
+    };
+    let batch = BatchConfigBuilder::default()
+        .with_max_queue_size(config.max_queue_size)
+        .with_max_export_batch_size(config.max_batch_size)
+        .with_scheduled_delay(config.schedule_delay)
+        .build();
+    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batch).build();
+    let bounded = Bounded {
+        inner: processor,
+        pending,
+        capacity: config.max_queue_size,
+        metrics: Arc::clone(metrics),
+    };
+    Ok(builder.with_span_processor(bounded).build())
+}
+
+fn exporter(
+    receiver: &OtlpExporter,
+) -> Result<SpanExporter, opentelemetry_otlp::ExporterBuildError> {
+    match receiver.protocol {
+        OtlpProtocol::Http => SpanExporter::builder()
+            .with_http()
+            .with_endpoint(&receiver.endpoint)
+            .with_timeout(receiver.timeout)
+            .with_headers(receiver.headers.iter().cloned().collect())
+            .build(),
+        OtlpProtocol::Grpc => {
+            let metadata = receiver.headers.iter().filter_map(|(name, value)| {
+                Some((name.parse::<http::HeaderName>().ok()?, value.parse().ok()?))
+            });
+            SpanExporter::builder()
+                .with_tonic()
+                .with_endpoint(&receiver.endpoint)
+                .with_timeout(receiver.timeout)
+                .with_metadata(tonic::metadata::MetadataMap::from_headers(metadata.collect()))
+                .build()
+        }
+    }
+}
+
+fn resource(config: &OtelConfig) -> Resource {
+    let pairs = config.resource_attributes.split(',').filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        Some(KeyValue::new(name.trim().to_owned(), value.trim().to_owned()))
+    });
+    Resource::builder_empty()
+        .with_attributes(pairs)
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("service.instance.id", format!("{:032x}", fastrand::u128(..))))
+        .with_service_name(config.service_name.clone())
+        .build()
+}
+
+fn sampler(config: &OtelConfig) -> Sampler {
+    let ratio = config.sampler_argument.unwrap_or(1.0);
+    match config.sampler.trim_start_matches("parentbased_") {
+        "always_off" => Sampler::AlwaysOff,
+        "traceidratio" => Sampler::TraceIdRatioBased(ratio),
+        _ => Sampler::AlwaysOn,
+    }
+}
+
+/// Follows a parent of this process; the word of a parent elsewhere is not trusted, or any client
+/// could have everything recorded.
+#[derive(Clone, Debug)]
+struct LocalParent(Sampler);
+
+impl ShouldSample for LocalParent {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let local = parent.filter(|context| {
+            let span = context.span();
+            span.span_context().is_valid() && !span.span_context().is_remote()
+        });
+        let follow = local.map(|context| match context.span().span_context().is_sampled() {
+            true => Sampler::AlwaysOn,
+            false => Sampler::AlwaysOff,
+        });
+        follow.as_ref().unwrap_or(&self.0).should_sample(
+            parent, trace_id, name, kind, attributes, links,
+        )
+    }
+}
+
+/// Drops spans, and counts them, once too many wait for the exporter.
+struct Bounded<P> {
+    inner: P,
+    pending: Arc<AtomicUsize>,
+    capacity: usize,
+    metrics: Arc<Metrics>,
+}
+
+impl<P: fmt::Debug> fmt::Debug for Bounded<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl<P: SpanProcessor> SpanProcessor for Bounded<P> {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        self.inner.on_start(span, context);
+    }
+
+    fn on_end(&self, mut span: SpanData) {
+        if !span.span_context.is_sampled() {
+            return;
+        }
+        if self.pending.fetch_add(1, Ordering::Relaxed) >= self.capacity {
+            self.pending.fetch_sub(1, Ordering::Relaxed);
+            self.metrics.tracing_spans_dropped.inc(());
+            return;
+        }
+        retain_allowed(&mut span);
+        self.inner.on_end(span);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.inner.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
+    }
+}
+
+fn retain_allowed(span: &mut SpanData) {
+    let allowed = |pair: &KeyValue| ALLOWED.contains(&pair.key.as_str());
+    span.attributes.retain(allowed);
+    span.events.events.clear();
+    for link in &mut span.links.links {
+        link.attributes.clear();
+    }
+}
+
+/// Counts what could not be exported.
+struct Counted<E> {
+    inner: E,
+    pending: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+impl<E: fmt::Debug> fmt::Debug for Counted<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl<E: ExportSpans> ExportSpans for Counted<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let spans = batch.len();
+        let result = self.inner.export(batch).await;
+        self.pending.fetch_sub(spans, Ordering::Relaxed);
+        if result.is_err() {
+            self.metrics.tracing_export_failures.inc(());
+            self.metrics.tracing_spans_dropped.add((), spans as u64);
+        }
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.inner.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
+    }
+}

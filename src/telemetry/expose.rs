@@ -1,0 +1,171 @@
+//! The two forms of the metrics, from one `gather()`.
+
+use prometheus::proto::MetricFamily;
+use prometheus::{Encoder, TextEncoder};
+use serde_json::{Value, json as value};
+
+use super::family::PREFIX;
+
+/// The content type of the text form.
+pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What the JSON form shows beside the metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StatusNumbers {
+    /// Unix seconds.
+    pub last_processing_time: Option<f64>,
+    /// Cycles in the history.
+    pub recent_processes: usize,
+}
+
+/// The text form.
+#[must_use]
+pub fn text(families: &[MetricFamily]) -> String {
+    let mut text = Vec::with_capacity(64 * 1024);
+    // Writing to memory cannot fail, and every family has series.
+    let _ = TextEncoder::new().encode(families, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// The JSON form.
+#[must_use]
+#[allow(clippy::cast_precision_loss)] // No count of cycles comes near 2^52.
+pub fn json(families: &[MetricFamily], numbers: &StatusNumbers) -> Value {
+    let total = sum(families, "cycles_total", |_| true);
+    let success = sum(families, "cycles_total", |outcome| outcome == "success");
+    let changed = sum(families, "cycles_with_changes_total", |_| true);
+    let running = sum(families, "cycles_in_progress", |_| true);
+    let (seconds, count) = durations(families, "cycle_duration_seconds");
+    value!({
+        "total_processing_count": total.round(),
+        "average_duration": ratio(seconds, count as f64),
+        "success_rate": ratio(success, total),
+        "changes_detection_rate": ratio(changed, total),
+        "last_processing_time": numbers.last_processing_time,
+        "recent_processes": numbers.recent_processes,
+        "currently_processing": running > 0.0,
+    })
+}
+
+/// Three decimals; nothing divided by nothing is 0.
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { (part / whole * 1e3).round() / 1e3 } else { 0.0 }
+}
+
+fn find<'a>(families: &'a [MetricFamily], name: &str) -> Option<&'a MetricFamily> {
+    families.iter().find(|family| family.name().strip_prefix(PREFIX) == Some(name))
+}
+
+fn sum(families: &[MetricFamily], name: &str, only: impl Fn(&str) -> bool) -> f64 {
+    let Some(family) = find(families, name) else { return 0.0 };
+    let series = family.get_metric().iter().filter(|metric| {
+        metric.get_label().first().is_none_or(|label| only(label.value()))
+    });
+    let value = |metric: &prometheus::proto::Metric| match family.get_field_type() {
+        prometheus::proto::MetricType::GAUGE => metric.get_gauge().get_value(),
+        _ => metric.get_counter().get_value(),
+    };
+    series.map(value).sum()
+}
+
+fn durations(families: &[MetricFamily], name: &str) -> (f64, u64) {
+    let Some(family) = find(families, name) else { return (0.0, 0) };
+    family.get_metric().iter().fold((0.0, 0), |(seconds, count), metric| {
+        let histogram = metric.get_histogram();
+        (seconds + histogram.get_sample_sum(), count + histogram.get_sample_count())
+    })
+}
+
+/// Whether a client prefers the text form over JSON. Without a preference it gets JSON.
+#[must_use]
+pub fn prefers_prometheus(accept: Option<&str>) -> bool {
+    let (mut text, mut json) = (0.0_f64, 0.0_f64);
+    for range in accept.unwrap_or("*/*").split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let mut quality = 1.0;
+        let mut is_metrics = media == "application/openmetrics-text";
+        for parameter in parts {
+            match parameter.split_once('=') {
+                Some(("q", q)) => quality = q.trim().parse().unwrap_or(0.0),
+                Some(("version", _)) if media == "text/plain" => is_metrics = true,
+                _ => {}
+            }
+        }
+        match media.as_str() {
+            _ if is_metrics => text = text.max(quality),
+            "application/json" | "application/*" | "*/*" => json = json.max(quality),
+            _ => {}
+        }
+    }
+    text > json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::labels::Outcome;
+    use crate::telemetry::metrics::Metrics;
+    use std::time::Duration;
+
+    #[test]
+    fn scrapers_get_text_and_everybody_else_json() {
+        let prometheus_2 = "application/openmetrics-text;version=1.0.0,\
+            application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;\
+            escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for (accept, expected) in [
+            (Some(prometheus_2), true),
+            (Some(prometheus_3), true),
+            (Some("text/plain; version=0.0.4"), true),
+            (Some("text/plain;version=0.0.4;q=0.5, application/json"), false),
+            (Some("text/plain"), false),
+            (Some("application/json"), false),
+            (Some("*/*"), false),
+            (Some(browser), false),
+            (Some(""), false),
+            (Some(";;,=,q"), false),
+            (None, false),
+        ] {
+            assert_eq!(prefers_prometheus(accept), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn the_json_form_is_computed_from_the_same_families() {
+        let metrics = Metrics::new();
+        let empty = json(&metrics.gather(), &StatusNumbers::default());
+        assert_eq!(empty["success_rate"], 0.0);
+        assert_eq!(empty["average_duration"], 0.0);
+        for (outcome, seconds) in
+            [(Outcome::Success, 1.0), (Outcome::Success, 2.0), (Outcome::Failure, 4.0)]
+        {
+            metrics.cycles.inc((outcome,));
+            metrics.cycle_duration.observe((outcome,), Duration::from_secs_f64(seconds));
+        }
+        metrics.cycles_with_changes.inc(());
+        let _running = metrics.cycles_in_progress.guard(());
+        let numbers = StatusNumbers { last_processing_time: Some(5.5), recent_processes: 3 };
+        let shown = json(&metrics.gather(), &numbers);
+        let expected = value!({
+            "total_processing_count": 3.0,
+            "average_duration": 2.333,
+            "success_rate": 0.667,
+            "changes_detection_rate": 0.333,
+            "last_processing_time": 5.5,
+            "recent_processes": 3,
+            "currently_processing": true,
+        });
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_scrape_stays_within_its_budget() {
+        let text = text(&Metrics::new().gather());
+        let series = text.lines().filter(|line| !line.starts_with('#')).count();
+        assert!(series <= 1000, "{series} series");
+        assert!(text.len() <= 100_000, "{} bytes", text.len());
+    }
+}

@@ -1,0 +1,179 @@
+//! Every span of the program, made here, with the names of OpenTelemetry's semantic conventions.
+//! No attribute holds personal data.
+
+use http::HeaderMap;
+use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::{Span, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::labels::{ErrorKind, Stage};
+use crate::domain::delivery::Destination;
+
+/// Links that one span carries at most.
+const MAX_LINKS: usize = 128;
+
+/// The span of a request, continuing the trace that its headers name.
+#[must_use]
+pub fn server(method: &'static str, route: &'static str, headers: &HeaderMap) -> Span {
+    let span = info_span!(
+        "request",
+        otel.name = %format_args!("{method} {route}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+    );
+    if headers.contains_key("traceparent") {
+        let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+        if parent.span().span_context().is_valid() {
+            let _ = span.set_parent(parent);
+        }
+    }
+    span
+}
+
+/// The span of handing a trigger to the queue.
+#[must_use]
+pub fn send_trigger(parent: &Span) -> Span {
+    info_span!(
+        parent: parent,
+        "send",
+        otel.name = "send triggers",
+        otel.kind = "producer",
+        messaging.system = "match_list_processor",
+        messaging.operation.name = "send",
+        messaging.destination.name = "triggers",
+    )
+}
+
+/// The span of a cycle: the root of a trace of its own, linked to the triggers that it serves.
+#[must_use]
+pub fn cycle(links: &[String]) -> Span {
+    let span = info_span!(
+        parent: None,
+        "cycle",
+        otel.name = "process triggers",
+        otel.kind = "consumer",
+        messaging.system = "match_list_processor",
+        messaging.operation.name = "process",
+        messaging.destination.name = "triggers",
+        messaging.batch.message_count = links.len(),
+    );
+    for link in links.iter().take(MAX_LINKS) {
+        if let Some(context) = context_of(link) {
+            span.add_link(context);
+        }
+    }
+    span
+}
+
+/// The span of a stage of a cycle.
+#[must_use]
+pub fn stage(stage: Stage) -> Span {
+    info_span!("stage", otel.name = stage.label(), otel.kind = "internal")
+}
+
+/// The span of one call to another service.
+#[must_use]
+pub fn client(method: &'static str, service: &'static str, path: &'static str) -> Span {
+    info_span!(
+        "client",
+        otel.name = method,
+        otel.kind = "client",
+        http.request.method = method,
+        url.path = path,
+        peer.service = service,
+    )
+}
+
+/// The span of an attempt to deliver. The first belongs to the trace of the cycle; a later one, which
+/// may come days after, is a root of its own with a link.
+#[must_use]
+pub fn deliver(destination: Destination, attempt: u32, cycle: Option<&str>) -> Span {
+    let span = info_span!(
+        parent: None,
+        "deliver",
+        otel.name = "deliver",
+        otel.kind = "internal",
+        match_list_processor.destination = destination.label(),
+        match_list_processor.attempt = attempt,
+    );
+    if let Some(context) = cycle.and_then(context_of) {
+        if attempt == 1 {
+            let _ = span.set_parent(Context::new().with_remote_span_context(context));
+        } else {
+            span.add_link(context);
+        }
+    }
+    span
+}
+
+/// Marks a span as failed.
+pub fn fail(span: &Span, kind: ErrorKind) {
+    span.set_attribute("error.type", kind.label());
+    span.set_status(Status::error(""));
+}
+
+/// Notes the status code of an answer.
+pub fn answered(span: &Span, status: u16) {
+    span.set_attribute("http.response.status_code", i64::from(status));
+}
+
+/// The trace that a span belongs to, if spans are recorded at all.
+#[must_use]
+pub fn trace_id(span: &Span) -> Option<String> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then(|| context.trace_id().to_string())
+}
+
+/// The W3C form of a span's context, to be stored and linked to later.
+#[must_use]
+pub fn traceparent_of(span: &Span) -> Option<String> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then(|| {
+        let flags = context.trace_flags().to_u8();
+        format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id())
+    })
+}
+
+/// Adds the W3C trace context of a span to a request's headers.
+pub fn inject(span: &Span, headers: &mut HeaderMap) {
+    let context = span.context();
+    if context.span().span_context().is_valid() {
+        TraceContextPropagator::new().inject_context(&context, &mut HeadersMut(headers));
+    }
+}
+
+fn context_of(traceparent: &str) -> Option<SpanContext> {
+    let mut headers = HeaderMap::new();
+    headers.insert("traceparent", traceparent.parse().ok()?);
+    let context =
+        TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(&headers));
+    let context = context.span().span_context().clone();
+    context.is_valid().then_some(context)
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+struct HeadersMut<'a>(&'a mut HeaderMap);
+
+impl Injector for HeadersMut<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (key.parse::<http::HeaderName>(), value.parse()) {
+            self.0.insert(name, value);
+        }
+    }
+}
