@@ -10,4 +10,6 @@ pub mod texts;
 pub mod trigger;
 
 #[cfg(test)]
+mod purity_tests;
+#[cfg(test)]
 mod season_tests;

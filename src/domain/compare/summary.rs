@@ -45,21 +45,15 @@ impl Counts {
 /// One sentence: `10 matches updated: 2 venue changes, 1 date change`, or `No changes`.
 #[must_use]
 pub fn summary(counts: &Counts) -> String {
-    let matches = [
-        (counts.new, "new"),
-        (counts.updated, "updated"),
-        (counts.removed, "removed"),
-    ];
-    let mut parts: Vec<String> = Vec::new();
-    for (number, what) in matches.into_iter().filter(|(number, _)| *number > 0) {
-        let first = parts.is_empty();
-        let number = if first {
-            wording::count(number, "match", "matches")
-        } else {
-            number.to_string()
-        };
-        parts.push(format!("{number} {what}"));
-    }
+    let parts: Vec<String> = [
+        (counts.new, "new match", "new matches"),
+        (counts.updated, "match updated", "matches updated"),
+        (counts.removed, "match removed", "matches removed"),
+    ]
+    .into_iter()
+    .filter(|(number, ..)| *number > 0)
+    .map(|(number, one, many)| wording::count(number, one, many))
+    .collect();
     if parts.is_empty() {
         return "No changes".to_owned();
     }

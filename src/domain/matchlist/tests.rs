@@ -1,1 +1,381 @@
+use proptest::prelude::*;
 
+use super::*;
+
+fn entries(body: &str) -> Vec<&str> {
+    List::split(body.as_bytes())
+        .unwrap()
+        .entries
+        .iter()
+        .map(|raw| raw.get())
+        .collect()
+}
+
+fn refused(body: &[u8]) -> String {
+    List::split(body).unwrap_err().to_string()
+}
+
+fn parse(fields: &str) -> Match {
+    Match::parse(&format!("{{\"matchid\": 1, {fields}}}")).unwrap()
+}
+
+fn referees(list: &str) -> Vec<Referee> {
+    parse(&format!("\"domaruppdraglista\": {list}")).referees
+}
+
+#[test]
+fn all_three_shapes_of_a_list_are_split_as_they_stand() {
+    let wanted = [r#"{"matchid" : 1}"#, "17", "null"];
+    for body in [
+        r#" [ {"matchid" : 1} , 17,null ] "#,
+        r#"{"matches": [{"matchid" : 1}, 17, null]}"#,
+        r#"{"a": {"matches": [3]}, "matchlista": [{"matchid" : 1}, 17, null], "b": [4]}"#,
+        "\u{feff}[{\"matchid\" : 1}, 17, null]\n",
+    ] {
+        assert_eq!(entries(body), wanted, "{body}");
+    }
+    assert!(entries("[]").is_empty());
+}
+
+#[test]
+fn the_first_wrapper_that_holds_an_array_counts() {
+    let others = ["null", "{\"x\": [1]}", "5", "-5", "1.5", "true", "\"[1]\""];
+    for other in others {
+        let body = format!(r#"{{"matches": {other}, "matchlista": [2], "matches": [3]}}"#);
+        assert_eq!(entries(&body), ["2"], "{body}");
+    }
+}
+
+#[test]
+fn what_is_no_list_is_refused_without_quoting_it() {
+    for (body, wanted) in [
+        ("", "expected a JSON array, found nothing"),
+        (" \n", "expected a JSON array, found nothing"),
+        ("\n<html>Anna</html>", "expected a JSON array, found HTML"),
+        (
+            r#"{"error": "Anna"}"#,
+            "expected a JSON array, found an object without `matches` or `matchlista`",
+        ),
+        ("\"Anna\"", "expected a JSON array, found a string"),
+        ("-17", "expected a JSON array, found a number"),
+        ("true", "expected a JSON array, found a boolean"),
+        ("null", "expected a JSON array, found null"),
+        ("Anna", "expected a JSON array, found text that is no JSON"),
+        ("[1,\n 2", "the match list is cut off at line 2 column 2"),
+        (
+            r#"{"matches": [1]"#,
+            "the match list is cut off at line 1 column 15",
+        ),
+        (
+            "[1,\n Anna]",
+            "the match list is malformed JSON at line 2 column 2",
+        ),
+        (
+            "[1] Anna",
+            "the match list is followed by something else at line 1 column 5",
+        ),
+        (
+            "[1],",
+            "the match list is followed by something else at line 1 column 4",
+        ),
+    ] {
+        assert_eq!(refused(body.as_bytes()), wanted, "{body}");
+    }
+    assert_eq!(
+        refused(b"[\"\xff\"]"),
+        "expected a JSON array, found invalid UTF-8 at byte 2"
+    );
+}
+
+#[test]
+fn a_list_beyond_all_measure_is_refused() {
+    let body = format!("[{}0]", "0,".repeat(MAX_ENTRIES));
+    assert_eq!(
+        List::split(body.as_bytes()).unwrap_err(),
+        ListError::TooMany
+    );
+    let body = format!("[{}0]", "0,".repeat(MAX_ENTRIES - 1));
+    assert_eq!(
+        List::split(body.as_bytes()).unwrap().entries.len(),
+        MAX_ENTRIES
+    );
+}
+
+#[test]
+fn nesting_does_no_harm() {
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let body = format!("[{{\"matchid\": 4, \"x\": {deep}, \"tavlingid\": {deep}}}, {deep}]");
+    let list = List::split(body.as_bytes()).unwrap();
+    assert_eq!(Match::parse(list.entries[0].get()).unwrap().id, 4);
+    assert_eq!(
+        Match::parse(list.entries[1].get()),
+        Err(EntryError::NotObject)
+    );
+}
+
+#[test]
+fn a_full_match_is_read() {
+    let m = parse(
+        r#""matchnr": "000402010", "speldatum": "2027-05-11", "avsparkstid": "19:00",
+        "tid": "/Date(1810054800000)/", "lag1lagid": 11, "lag1namn": "Norra IF",
+        "lag1foreningid": 12, "lag2lagid": 21, "lag2namn": "S\u00f6dra BK", "lag2foreningid": 22,
+        "anlaggningid": 31, "anlaggningnamn": "Vallen", "tavlingid": 41, "tavlingnamn": "Cupen",
+        "installd": false, "uppskjuten": true, "avbruten": false"#,
+    );
+    assert_eq!(
+        (m.id, m.number.as_str(), m.short_form),
+        (1, "000402010", false)
+    );
+    assert_eq!(m.date, Some(jiff::civil::date(2027, 5, 11)));
+    assert_eq!(m.date_text.as_deref(), Some("2027-05-11"));
+    assert_eq!(m.kickoff.as_deref(), Some("19:00"));
+    assert_eq!(m.tid.as_deref(), Some("/Date(1810054800000)/"));
+    let team = |team_id, name: &str, club_id| Team {
+        team_id: Some(team_id),
+        name: Some(name.to_owned()),
+        club_id: Some(club_id),
+    };
+    assert_eq!(
+        (m.home, m.away),
+        (team(11, "Norra IF", 12), team(21, "Södra BK", 22))
+    );
+    assert_eq!(
+        m.venue,
+        Named {
+            id: Some(31),
+            name: Some("Vallen".to_owned())
+        }
+    );
+    assert_eq!(
+        m.competition,
+        Named {
+            id: Some(41),
+            name: Some("Cupen".to_owned())
+        }
+    );
+    assert_eq!(
+        (m.cancelled, m.postponed, m.interrupted),
+        (Some(false), Some(true), Some(false))
+    );
+}
+
+#[test]
+fn the_shorter_form_is_read() {
+    let m = parse(r#""datum": "2027-05-21", "tid": "19:00", "domaruppdraglista": null"#);
+    assert_eq!(m.date, Some(jiff::civil::date(2027, 5, 21)));
+    assert_eq!((m.kickoff.as_deref(), m.tid), (Some("19:00"), None));
+    assert!(m.short_form && m.referees.is_empty());
+    let both = parse(r#""datum": "2027-05-21", "speldatum": "2027-05-22", "avsparkstid": "18:00""#);
+    assert_eq!(both.date, Some(jiff::civil::date(2027, 5, 22)));
+    assert!(!both.short_form);
+}
+
+#[test]
+fn ids_are_read_in_every_spelling() {
+    for (raw, wanted) in [
+        ("123", Ok(123)),
+        ("\"123\"", Ok(123)),
+        ("\" 0123 \"", Ok(123)),
+        ("\"\\u0031\"", Ok(1)),
+        ("123.0", Ok(123)),
+        ("1.23e2", Ok(123)),
+        ("-7", Ok(-7)),
+        ("9223372036854775807", Ok(i64::MAX)),
+        ("9223372036854775808", Err(EntryError::NoId)),
+        ("1e400", Err(EntryError::NoId)),
+        ("1.5", Err(EntryError::NoId)),
+        ("0", Err(EntryError::NoId)),
+        ("-1", Err(EntryError::NoId)),
+        ("\"0\"", Err(EntryError::NoId)),
+        ("\"\"", Err(EntryError::NoId)),
+        ("\"nan\"", Err(EntryError::NoId)),
+        ("\"x\"", Err(EntryError::NoId)),
+        ("null", Err(EntryError::NoId)),
+        ("true", Err(EntryError::NoId)),
+        ("[1]", Err(EntryError::NoId)),
+        ("{}", Err(EntryError::NoId)),
+    ] {
+        let read = Match::parse(&format!("{{\"matchid\": {raw}}}")).map(|m| m.id);
+        assert_eq!(read, wanted, "{raw}");
+    }
+}
+
+#[test]
+fn entries_that_are_no_matches_are_told_apart() {
+    for raw in [
+        "17",
+        "null",
+        "\"{}\"",
+        "[]",
+        "true",
+        "",
+        "{",
+        "{} x",
+        "{\"matchid\": 1,}",
+    ] {
+        assert_eq!(Match::parse(raw), Err(EntryError::NotObject), "{raw}");
+    }
+    assert_eq!(Match::parse("{}"), Err(EntryError::NoId));
+}
+
+#[test]
+fn fields_of_another_type_are_unknown_and_harm_nothing_else() {
+    for odd in ["null", "17", "1e999", "[1]", "{\"a\": 1}", "true"] {
+        let m = parse(&format!(
+            r#""lag1namn": {odd}, "speldatum": {odd}, "avsparkstid": {odd}, "tid": {odd},
+            "domaruppdraglista": {odd}, "anlaggningnamn": "Vallen""#
+        ));
+        let wanted = Match {
+            id: 1,
+            venue: Named {
+                id: None,
+                name: Some("Vallen".to_owned()),
+            },
+            ..Match::default()
+        };
+        assert_eq!(m, wanted, "{odd}");
+    }
+    assert_eq!(
+        parse(r#""installd": "true", "uppskjuten": 1"#),
+        parse(r#""x": 0"#)
+    );
+}
+
+#[test]
+fn an_empty_string_is_a_value_and_the_last_of_a_key_counts() {
+    let m = parse(r#""lag1namn": "", "lag2namn": "A", "lag2namn": "B", "lag2namn": null"#);
+    assert_eq!((m.home.name.as_deref(), m.away.name), (Some(""), None));
+    let again = Match::parse(r#"{"matchid": 1, "matchid": 2}"#).unwrap();
+    assert_eq!(again.id, 2);
+}
+
+#[test]
+fn half_a_surrogate_pair_spoils_one_character() {
+    let m = parse(r#""\ud800": 1, "lag1namn": "A\ud800B", "lag2namn": "C\ud83d\ude00""#);
+    assert!(m.home.name.unwrap().starts_with("A\u{fffd}"));
+    assert_eq!(m.away.name.as_deref(), Some("C😀"));
+}
+
+#[test]
+fn days_are_read_where_they_begin_the_text() {
+    let date = |text: &str| parse(&format!("\"speldatum\": \"{text}\"")).date;
+    let day = Some(jiff::civil::date(2027, 5, 1));
+    assert_eq!(
+        (
+            date("2027-05-01"),
+            date("2027-05-01T00:00:00"),
+            date(" 2027-05-01 ")
+        ),
+        (day, day, day)
+    );
+    for text in [
+        "",
+        "2027-13-01",
+        "2027-02-30",
+        "1/5/2027",
+        "åååååååååå",
+        "imorgon",
+    ] {
+        assert_eq!(date(text), None, "{text}");
+    }
+}
+
+#[test]
+fn referees_are_known_by_any_of_their_identifiers() {
+    let found = referees(
+        r#"[{"domareid": 5}, {"domarid": "6"}, {"domarid": 8, "domareid": 7},
+        {"domareid": 9, "domarid": null}, {"personid": 10}, {"domarnr": "11"}, {"domarnr": 12},
+        {"personnamn": "", "namn": "Anna Exempel"}]"#,
+    );
+    let ids: Vec<_> = found.iter().map(|r| r.referee_id).collect();
+    assert_eq!(
+        ids,
+        [Some(5), Some(6), Some(7), Some(9), None, None, None, None]
+    );
+    assert_eq!(found[4].person_id, Some(10));
+    assert_eq!(found[5].number.as_deref(), Some("11"));
+    assert_eq!(found[6].number.as_deref(), Some("12"));
+    assert_eq!(found[7].name(), Some("Anna Exempel"));
+}
+
+#[test]
+fn assignments_that_name_nobody_are_left_out() {
+    let list = r#"[17, null, "x", [], {}, {"domareid": 0, "personid": -1, "domarnr": "",
+        "personnamn": "", "domarrollnamn": "Huvuddomare"}, {"domareid": 5}]"#;
+    assert_eq!(referees(list).len(), 1);
+    for list in ["[]", "null", "{}", "\"x\"", "17"] {
+        assert!(referees(list).is_empty(), "{list}");
+    }
+}
+
+#[test]
+fn the_debug_form_shows_no_personal_data() {
+    let found = referees(r#"[{"domareid": 5, "personnamn": "Anna Exempel", "telefon": "070"}]"#);
+    let shown = format!("{found:?} {:?}", found[0].contact);
+    assert!(!shown.contains("Anna") && !shown.contains("070"), "{shown}");
+}
+
+#[test]
+fn fingerprints_are_of_the_bytes() {
+    assert_eq!(Fingerprint::of(b"{}"), Fingerprint::of(b"{}"));
+    assert_ne!(Fingerprint::of(b"{}"), Fingerprint::of(b"{ }"));
+}
+
+/// Any JSON, with the keys that matter among its keys.
+fn any_json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        any::<i64>().prop_map(|n| n.to_string()),
+        any::<f64>()
+            .prop_filter("finite", |f| f.is_finite())
+            .prop_map(|f| format!("{f:e}")),
+        ".*".prop_map(|text| serde_json::to_string(&text).unwrap()),
+        "[0-9]{1,3}".prop_map(|text| format!("\"{text}\"")),
+        "2027-05-[0-3][0-9]".prop_map(|text| format!("\"{text}\"")),
+    ];
+    let key = prop_oneof![
+        Just("matchid"),
+        Just("matches"),
+        Just("domaruppdraglista"),
+        Just("domareid"),
+        Just("speldatum"),
+        Just("tid"),
+        Just("lag1namn"),
+        Just("installd"),
+        Just("x"),
+    ];
+    leaf.prop_recursive(4, 64, 8, move |inner| {
+        let pair =
+            (key.clone(), inner.clone()).prop_map(|(key, value)| format!("\"{key}\":{value}"));
+        prop_oneof![
+            prop::collection::vec(inner, 0..6).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec(pair, 0..6).prop_map(|pairs| format!("{{{}}}", pairs.join(","))),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_json_makes_it_panic(body in any_json()) {
+        if let Ok(list) = List::split(body.as_bytes()) {
+            for entry in &list.entries {
+                drop(Match::parse(entry.get()));
+            }
+        }
+        drop(Match::parse(&body));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[{].*") {
+        drop(List::split(&body));
+        drop(List::split(text.as_bytes()));
+        drop(Match::parse(&text));
+    }
+
+    #[test]
+    fn entries_come_out_as_they_went_in(items in prop::collection::vec(any_json(), 0..6)) {
+        let body = format!("[{}]", items.join(" ,\n"));
+        prop_assert_eq!(entries(&body), items);
+    }
+}
