@@ -9,6 +9,7 @@ mod entry;
 mod error;
 mod list;
 mod parse;
+mod scan;
 mod value;
 
 pub use entry::{CONTACT_FIELDS, Contact, EntryError, Match, Named, Referee, Role, Team};

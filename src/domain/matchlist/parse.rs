@@ -1,15 +1,10 @@
 //! Reads one entry of the list into a [`Match`].
 //!
-//! Every field that is looked at is taken as raw text first and read on its own: a value that
-//! cannot be read spoils nothing but itself. Fields that are not looked at are skipped.
+//! Every field that is looked at is read on its own: a value that cannot be read spoils nothing but
+//! itself. Fields that are not looked at are skipped.
 
-use std::fmt;
-
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::value::{self, Key};
-use super::{CONTACT_FIELDS, EntryError, Match, Referee};
+use super::scan::Scan;
+use super::{EntryError, Match, Referee, value};
 
 impl Match {
     /// Reads one entry. Of a key that occurs twice the last counts.
@@ -19,13 +14,23 @@ impl Match {
     /// [`EntryError`] if the entry is no object or has no id; any other oddity leaves the field
     /// concerned unknown.
     pub fn parse(raw: &str) -> Result<Self, EntryError> {
-        if !raw.trim_ascii_start().starts_with('{') {
-            return Err(EntryError::NotObject);
-        }
         let mut entry = Entry::default();
-        each_field(raw, match_field, |field, raw| entry.set(field, raw))
-            .map_err(|_| EntryError::NotObject)?;
-        entry.finish()
+        let mut scan = Scan::new(raw);
+        let read = scan.object(|key, scan| match match_field(key) {
+            None => scan.value().map(drop),
+            Some(Field::Referees) => {
+                entry.found.referees = referees(scan)?;
+                Some(())
+            }
+            Some(field) => {
+                entry.set(field, scan.value()?);
+                Some(())
+            }
+        });
+        match (read, scan.peek()) {
+            (Some(()), None) => entry.finish(),
+            _ => Err(EntryError::NotObject),
+        }
     }
 }
 
@@ -113,7 +118,7 @@ impl Entry {
             Field::Cancelled => found.cancelled = value::flag(raw),
             Field::Postponed => found.postponed = value::flag(raw),
             Field::Interrupted => found.interrupted = value::flag(raw),
-            Field::Referees => found.referees = referees(raw),
+            Field::Referees => {}
         }
     }
 
@@ -148,39 +153,45 @@ impl Match {
     }
 }
 
-/// The referees of a list; entries that are no objects or name nobody are left out.
-fn referees(raw: &str) -> Vec<Referee> {
-    let mut json = serde_json::Deserializer::from_str(raw);
+/// The referees of a list; items that are no objects or name nobody are left out.
+fn referees(scan: &mut Scan) -> Option<Vec<Referee>> {
     let mut found = Vec::new();
-    if raw.starts_with('[')
-        && json
-            .deserialize_seq(Items(|raw| found.extend(referee(raw))))
-            .is_ok()
-    {
-        return found;
+    if scan.peek()? != b'[' {
+        scan.value()?;
+        return Some(found);
     }
-    Vec::new()
+    scan.array(|scan| {
+        if scan.peek()? == b'{' {
+            found.extend(Some(referee(scan)?).filter(Referee::is_somebody));
+        } else {
+            scan.value()?;
+        }
+        Some(())
+    })?;
+    Some(found)
 }
 
-fn referee(raw: &str) -> Option<Referee> {
+fn referee(scan: &mut Scan) -> Option<Referee> {
     let mut found = Referee::default();
     // `domarid` is older; it must not hide a `domareid` beside it.
     let mut old_id = None;
-    let set = |field, raw: &str| match field {
-        RefereeField::Id => found.referee_id = value::id(raw),
-        RefereeField::OldId => old_id = value::id(raw),
-        RefereeField::PersonId => found.person_id = value::id(raw),
-        RefereeField::Number => found.number = value::number(raw),
-        RefereeField::RoleId => found.role.id = value::id(raw),
-        RefereeField::RoleName => found.role.name = value::text(raw),
-        RefereeField::RoleShort => found.role.short = value::text(raw),
-        RefereeField::Contact(index) => found.contact.0[index] = value::text(raw),
-    };
-    if !raw.starts_with('{') || each_field(raw, referee_field, set).is_err() {
-        return None;
-    }
+    scan.object(|key, scan| {
+        let raw = scan.value()?;
+        match referee_field(key) {
+            None => {}
+            Some(RefereeField::Id) => found.referee_id = value::id(raw),
+            Some(RefereeField::OldId) => old_id = value::id(raw),
+            Some(RefereeField::PersonId) => found.person_id = value::id(raw),
+            Some(RefereeField::Number) => found.number = value::number(raw),
+            Some(RefereeField::RoleId) => found.role.id = value::id(raw),
+            Some(RefereeField::RoleName) => found.role.name = value::text(raw),
+            Some(RefereeField::RoleShort) => found.role.short = value::text(raw),
+            Some(RefereeField::Contact(index)) => found.contact.0[index] = value::text(raw),
+        }
+        Some(())
+    })?;
     found.referee_id = found.referee_id.or(old_id);
-    found.is_somebody().then_some(found)
+    Some(found)
 }
 
 /// A field of a referee's assignment.
@@ -193,6 +204,7 @@ enum RefereeField {
     RoleId,
     RoleName,
     RoleShort,
+    /// The index among [`CONTACT_FIELDS`](super::CONTACT_FIELDS).
     Contact(usize),
 }
 
@@ -205,63 +217,17 @@ fn referee_field(key: &[u8]) -> Option<RefereeField> {
         b"domarrollid" => RefereeField::RoleId,
         b"domarrollnamn" => RefereeField::RoleName,
         b"domarrollkortnamn" => RefereeField::RoleShort,
-        _ => {
-            let index = CONTACT_FIELDS
-                .iter()
-                .position(|name| name.as_bytes() == key)?;
-            RefereeField::Contact(index)
-        }
+        b"personnamn" => RefereeField::Contact(0),
+        b"namn" => RefereeField::Contact(1),
+        b"telefon" => RefereeField::Contact(2),
+        b"mobiltelefon" => RefereeField::Contact(3),
+        b"telefonarbete" => RefereeField::Contact(4),
+        b"epostadress" => RefereeField::Contact(5),
+        b"adress" => RefereeField::Contact(6),
+        b"coadress" => RefereeField::Contact(7),
+        b"postnr" => RefereeField::Contact(8),
+        b"postort" => RefereeField::Contact(9),
+        b"land" => RefereeField::Contact(10),
+        _ => return None,
     })
-}
-
-/// Hands every field of an object that `name` knows to `set`, with the raw text of its value.
-fn each_field<T>(
-    raw: &str,
-    name: impl Fn(&[u8]) -> Option<T>,
-    set: impl FnMut(T, &str),
-) -> serde_json::Result<()> {
-    let mut json = serde_json::Deserializer::from_str(raw);
-    json.deserialize_map(Fields { name, set })?;
-    json.end()
-}
-
-struct Fields<N, S> {
-    name: N,
-    set: S,
-}
-
-impl<'de, T, N: Fn(&[u8]) -> Option<T>, S: FnMut(T, &str)> Visitor<'de> for Fields<N, S> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(field) = map.next_key_seed(Key(&self.name))? {
-            match field {
-                Some(field) => (self.set)(field, map.next_value::<&RawValue>()?.get()),
-                None => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Hands every item of an array to a function, as raw text.
-struct Items<F>(F);
-
-impl<'de, F: FnMut(&'de str)> Visitor<'de> for Items<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(item) = seq.next_element::<&RawValue>()? {
-            (self.0)(item.get());
-        }
-        Ok(())
-    }
 }

@@ -374,6 +374,32 @@ proptest! {
     }
 
     #[test]
+    fn spelling_and_white_space_do_not_matter(fields in prop::collection::vec(any_json(), 5)) {
+        let keys = ["matchid", "domaruppdraglista", "lag1namn", "speldatum", "tid"];
+        let members: Vec<String> =
+            keys.iter().zip(&fields).map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        let raw = format!("{{{}}}", members.join(","));
+        let json: serde_json::Value = serde_json::from_str(&raw).unwrap();
+        let pretty = serde_json::to_string_pretty(&json).unwrap();
+        prop_assert_eq!(Match::parse(&raw), Match::parse(&pretty));
+        let escaped = pretty.replace("\"tid\"", "\"\\u0074id\"").replace('é', "\\u00e9");
+        prop_assert_eq!(Match::parse(&raw), Match::parse(&escaped));
+    }
+
+    #[test]
+    fn damaged_entries_do_no_harm(body in any_json(), cut: prop::sample::Index, byte in "[\\[\\]{}:,\"\\\\a é]") {
+        let mut at = cut.index(body.len() + 1);
+        while !body.is_char_boundary(at) {
+            at -= 1;
+        }
+        let (head, tail) = body.split_at(at);
+        let entry = format!("{{\"matchid\":1,\"domaruppdraglista\":{head}");
+        drop(Match::parse(&entry));
+        drop(Match::parse(&format!("{entry}{byte}{tail}}}")));
+        drop(List::split(format!("[{head}{byte}{tail}]").as_bytes()));
+    }
+
+    #[test]
     fn entries_come_out_as_they_went_in(items in prop::collection::vec(any_json(), 0..6)) {
         let body = format!("[{}]", items.join(" ,\n"));
         prop_assert_eq!(entries(&body), items);
