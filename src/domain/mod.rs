@@ -10,4 +10,6 @@ pub mod retry;
 pub mod texts;
 
 #[cfg(test)]
+mod purity_tests;
+#[cfg(test)]
 mod season_tests;
