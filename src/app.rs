@@ -14,7 +14,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock, unix_seconds};
-use crate::config::{AssetStore, AvatarSource as AvatarSetting, Config, ProcessorMode, RunMode, UpstreamUrl};
+use crate::config::{
+    AssetStore, AvatarSource as AvatarSetting, Config, ProcessorMode, RunMode, UpstreamUrl,
+};
 use crate::cycle::{Cycle, Pace, Status, Worker};
 use crate::delivery::{
     AvatarService, AvatarSource, Destinations, Dispatcher, Drive, Files, ObjectFiles,
@@ -50,7 +52,9 @@ pub enum Failure {
     #[error("{0}")]
     Cycle(String),
     /// The deadline of the shutdown passed.
-    #[error("the shutdown took longer than its deadline; what was not done waits for the next start")]
+    #[error(
+        "the shutdown took longer than its deadline; what was not done waits for the next start"
+    )]
     Deadline,
     /// Anything else that the system refused.
     #[error("{0:#}")]
@@ -103,13 +107,23 @@ impl Listeners {
         let bind = |address: SocketAddr, what: &str| {
             let listener = StdListener::bind(address)
                 .with_context(|| format!("cannot listen on {address} ({what})"))?;
-            listener.set_nonblocking(true).context("cannot prepare the listener")?;
+            listener
+                .set_nonblocking(true)
+                .context("cannot prepare the listener")?;
             anyhow::Ok(listener)
         };
         Ok(Self {
             public: bind(config.http.listen, "HOST and PORT")?,
-            admin: config.admin.listen.map(|a| bind(a, "ADMIN_LISTEN")).transpose()?,
-            metrics: config.http.metrics_listen.map(|a| bind(a, "METRICS_LISTEN")).transpose()?,
+            admin: config
+                .admin
+                .listen
+                .map(|a| bind(a, "ADMIN_LISTEN"))
+                .transpose()?,
+            metrics: config
+                .http
+                .metrics_listen
+                .map(|a| bind(a, "METRICS_LISTEN"))
+                .transpose()?,
         })
     }
 }
@@ -170,7 +184,16 @@ impl App {
             export_stale: stale.into(),
         });
         let health = Arc::new(Health::new(&dependencies(&config)));
-        Ok(Self { config, store, metrics, clock, status, health, cycle, destinations })
+        Ok(Self {
+            config,
+            store,
+            metrics,
+            clock,
+            status,
+            health,
+            cycle,
+            destinations,
+        })
     }
 
     /// What the cycles are doing.
@@ -203,7 +226,11 @@ impl App {
     ) -> Result<(), Failure> {
         let oneshot = self.config.mode.mode != ProcessorMode::EventDriven
             && self.config.mode.run == RunMode::Oneshot;
-        if oneshot { self.once(stop).await } else { self.serve(listeners, stop).await }
+        if oneshot {
+            self.once(stop).await
+        } else {
+            self.serve(listeners, stop).await
+        }
     }
 
     async fn serve(
@@ -211,7 +238,9 @@ impl App {
         listeners: Option<Listeners>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), Failure> {
-        let deadline = Deadline { total: self.config.shutdown_deadline };
+        let deadline = Deadline {
+            total: self.config.shutdown_deadline,
+        };
         let listeners = match listeners {
             Some(listeners) => listeners,
             None => Listeners::bind(&self.config)?,
@@ -249,7 +278,10 @@ impl App {
     ) {
         http.finished().await;
         let all = async { while work.join_next().await.is_some() {} };
-        if tokio::time::timeout(deadline.patience(), all).await.is_err() {
+        if tokio::time::timeout(deadline.patience(), all)
+            .await
+            .is_err()
+        {
             cancel.send_replace(true);
             while work.join_next().await.is_some() {}
         }
@@ -280,7 +312,9 @@ impl App {
         let mut servers = JoinSet::new();
         for (kind, listener) in sites {
             let Some(listener) = listener else { continue };
-            let address = listener.local_addr().context("cannot read a listener's address")?;
+            let address = listener
+                .local_addr()
+                .context("cannot read a listener's address")?;
             let site = Arc::new(Site::new(
                 kind,
                 Arc::clone(&self.config),
@@ -296,7 +330,10 @@ impl App {
             servers.spawn_on(server.run(stop.clone()), runtime.handle());
             tracing::info!(listener = ?kind, %address, "listening on http://{address}");
         }
-        Ok(HttpRuntime { runtime: Some(runtime), servers: tokio::sync::Mutex::new(servers) })
+        Ok(HttpRuntime {
+            runtime: Some(runtime),
+            servers: tokio::sync::Mutex::new(servers),
+        })
     }
 
     fn limits(&self) -> Limits {
@@ -374,7 +411,9 @@ impl App {
         self.store.close().await.map_err(store_failed)?;
         match report.outcome {
             Outcome::Success => Ok(()),
-            _ => Err(Failure::Cycle(report.record.error.unwrap_or(report.record.summary))),
+            _ => Err(Failure::Cycle(
+                report.record.error.unwrap_or(report.record.summary),
+            )),
         }
     }
 
@@ -422,7 +461,10 @@ fn texts(config: &Config) -> Result<Texts, Failure> {
     let read = |path: &Option<std::path::PathBuf>, variable: &str| match path {
         None => Ok(None),
         Some(path) => std::fs::read_to_string(path).map(Some).map_err(|error| {
-            Failure::Unusable(format!("{variable}: {} cannot be read: {error}", path.display()))
+            Failure::Unusable(format!(
+                "{variable}: {} cannot be read: {error}",
+                path.display()
+            ))
         }),
     };
     let description = read(&config.assets.description_template, "DESCRIPTION_TEMPLATE")?;
@@ -439,11 +481,14 @@ fn upstream_of(config: &Config, metrics: &Arc<Metrics>) -> Result<Upstream, Fail
     };
     match &settings.base_url {
         UpstreamUrl::File(path) => Ok(Upstream::file(path.clone(), settings.max_body_bytes)),
-        UpstreamUrl::Http(url) => {
-            Upstream::http(url.clone(), timeouts, settings.max_body_bytes, Arc::clone(metrics))
-                .context("cannot prepare the client of the match list")
-                .map_err(Failure::System)
-        }
+        UpstreamUrl::Http(url) => Upstream::http(
+            url.clone(),
+            timeouts,
+            settings.max_body_bytes,
+            Arc::clone(metrics),
+        )
+        .context("cannot prepare the client of the match list")
+        .map_err(Failure::System),
     }
 }
 
@@ -470,7 +515,12 @@ fn destinations(
                 .map_err(|error| Failure::Unusable(format!("ASSET_STORE_URL: {error}")))?,
         ),
     };
-    Ok(Destinations { avatars, files, store: store.clone(), clock: clock.clone() })
+    Ok(Destinations {
+        avatars,
+        files,
+        store: store.clone(),
+        clock: clock.clone(),
+    })
 }
 
 fn dependencies(config: &Config) -> Vec<Dependency> {
@@ -513,20 +563,34 @@ async fn initial_status(
     let latest = now + LATEST_ATTEMPT.as_secs_f64();
     let under_way = store.recover(now, latest).await.map_err(unreadable)?;
     if under_way > 0 {
-        tracing::warn!(under_way, "deliveries were under way when the last run ended; they are tried again");
+        tracing::warn!(
+            under_way,
+            "deliveries were under way when the last run ended; they are tried again"
+        );
     }
-    let previous =
-        if store.previous_run_was_clean() { Previous::Clean } else { Previous::Unclean };
+    let previous = if store.previous_run_was_clean() {
+        Previous::Clean
+    } else {
+        Previous::Unclean
+    };
     metrics.starts.inc((previous,));
     let feed = store.feed_state().await.map_err(unreadable)?;
     let paused = store.paused().await.map_err(unreadable)?;
     let known = store.known().await.map_err(unreadable)?.len();
     metrics.matches.set_size((), known);
     metrics.paused.set((), i64::from(paused));
-    metrics.queue_capacity.set_size((), config.store.queue_capacity);
-    metrics.cycle_last_start_timestamp.set((), feed.last_start.unwrap_or(0.0));
-    metrics.cycle_last_success_timestamp.set((), feed.last_success.unwrap_or(0.0));
+    metrics
+        .queue_capacity
+        .set_size((), config.store.queue_capacity);
+    metrics
+        .cycle_last_start_timestamp
+        .set((), feed.last_start.unwrap_or(0.0));
+    metrics
+        .cycle_last_success_timestamp
+        .set((), feed.last_success.unwrap_or(0.0));
     metrics.config_last_load_successful.set((), 1);
-    metrics.config_last_load_success_timestamp.set((), unix_seconds(clock.now()));
+    metrics
+        .config_last_load_success_timestamp
+        .set((), unix_seconds(clock.now()));
     Ok(Status::new(feed, paused))
 }

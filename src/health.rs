@@ -70,13 +70,18 @@ impl Health {
             };
             (dependency, status)
         };
-        Self { dependencies: Mutex::new(dependencies.iter().map(unknown).collect()) }
+        Self {
+            dependencies: Mutex::new(dependencies.iter().map(unknown).collect()),
+        }
     }
 
     /// Every neighbour.
     #[must_use]
     pub fn dependencies(&self) -> Vec<DependencyStatus> {
-        self.lock().iter().map(|(_, status)| status.clone()).collect()
+        self.lock()
+            .iter()
+            .map(|(_, status)| status.clone())
+            .collect()
     }
 
     /// The service as a whole: without the list or the store it cannot do its job; without the
@@ -100,7 +105,9 @@ impl Health {
     /// Notes an answer; true if the neighbour answers well again after it did not.
     fn note(&self, dependency: Dependency, probe: &Probe, now: f64) -> bool {
         let mut dependencies = self.lock();
-        let Some((_, status)) = dependencies.iter_mut().find(|(known, _)| *known == dependency)
+        let Some((_, status)) = dependencies
+            .iter_mut()
+            .find(|(known, _)| *known == dependency)
         else {
             return false;
         };
@@ -117,7 +124,9 @@ impl Health {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Dependency, DependencyStatus)>> {
-        self.dependencies.lock().unwrap_or_else(PoisonError::into_inner)
+        self.dependencies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -157,7 +166,11 @@ impl Prober {
     async fn watch(self: Arc<Self>, dependency: Dependency) {
         loop {
             let well = self.probe(dependency).await;
-            let pause = if well { self.interval } else { PROBE_WHEN_DOWN.min(self.interval) };
+            let pause = if well {
+                self.interval
+            } else {
+                PROBE_WHEN_DOWN.min(self.interval)
+            };
             tokio::time::sleep(pause).await;
         }
     }
@@ -170,16 +183,22 @@ impl Prober {
                 Dependency::StorageService => self.destinations.probe_files().await,
             }
         };
-        let probe = tokio::time::timeout(PROBE_TIMEOUT, asked).await.unwrap_or_else(|_| Probe {
-            status: HealthStatus::Unhealthy,
-            error: Some("no answer in time".to_owned()),
-            response_time: PROBE_TIMEOUT,
-        });
+        let probe = tokio::time::timeout(PROBE_TIMEOUT, asked)
+            .await
+            .unwrap_or_else(|_| Probe {
+                status: HealthStatus::Unhealthy,
+                error: Some("no answer in time".to_owned()),
+                response_time: PROBE_TIMEOUT,
+            });
         let well = probe.status != HealthStatus::Unhealthy;
         let now = self.clock.unix();
-        self.metrics.dependency_up.set((dependency,), i64::from(well));
+        self.metrics
+            .dependency_up
+            .set((dependency,), i64::from(well));
         if well {
-            self.metrics.dependency_last_success_timestamp.set((dependency,), now);
+            self.metrics
+                .dependency_last_success_timestamp
+                .set((dependency,), now);
         }
         if self.health.note(dependency, &probe, now) {
             self.back(dependency).await;
@@ -189,7 +208,10 @@ impl Prober {
 
     /// What waits for a neighbour that is back is tried at once.
     async fn back(&self, dependency: Dependency) {
-        tracing::info!(dependency = dependency.label(), "{dependency} answers again");
+        tracing::info!(
+            dependency = dependency.label(),
+            "{dependency} answers again"
+        );
         let waiting: &[Destination] = match dependency {
             Dependency::ApiClient => &[],
             Dependency::AvatarService => &[Destination::Avatars],

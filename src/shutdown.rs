@@ -18,16 +18,18 @@ const SIGNAL_BASE: i32 = 128;
 pub fn on_signals() -> std::io::Result<watch::Receiver<bool>> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let (stop, stopped) = watch::channel(false);
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever() {
-            let name = signal_name(signal).unwrap_or("signal");
-            if stop.send_replace(true) {
-                eprintln!("{name} again: ending at once");
-                std::process::exit(SIGNAL_BASE + signal);
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for signal in signals.forever() {
+                let name = signal_name(signal).unwrap_or("signal");
+                if stop.send_replace(true) {
+                    eprintln!("{name} again: ending at once");
+                    std::process::exit(SIGNAL_BASE + signal);
+                }
+                tracing::info!("{name}: stopping in order; a second signal ends at once");
             }
-            tracing::info!("{name}: stopping in order; a second signal ends at once");
-        }
-    })?;
+        })?;
     Ok(stopped)
 }
 

@@ -13,9 +13,14 @@ const BELIEVED: usize = 8 * 1024 * 1024;
 /// Reads the whole body, at most `cap` bytes.
 pub async fn read(mut response: reqwest::Response, cap: usize) -> Result<Bytes, CallError> {
     let too_large = || {
-        CallError::of(ErrorKind::TooLarge, &format!("the answer has more than {cap} bytes"))
+        CallError::of(
+            ErrorKind::TooLarge,
+            &format!("the answer has more than {cap} bytes"),
+        )
     };
-    let claimed = response.content_length().and_then(|length| usize::try_from(length).ok());
+    let claimed = response
+        .content_length()
+        .and_then(|length| usize::try_from(length).ok());
     if claimed.is_some_and(|length| length > cap) {
         return Err(too_large());
     }
@@ -35,7 +40,10 @@ pub async fn read(mut response: reqwest::Response, cap: usize) -> Result<Bytes, 
         body.extend_from_slice(&chunk);
     }
     if claimed.is_some_and(|length| body.len() < length) {
-        return Err(CallError::of(ErrorKind::Reset, "the answer ended before its announced length"));
+        return Err(CallError::of(
+            ErrorKind::Reset,
+            "the answer ended before its announced length",
+        ));
     }
     Ok(body.freeze())
 }

@@ -57,7 +57,9 @@ impl Caller {
         let (method, path) = call.name;
         let span = span::client(method, self.dependency.label(), path);
         let result = self.attempt(call, &span).instrument(span.clone()).await;
-        self.metrics.client_request_duration.observe((self.dependency,), begun.elapsed());
+        self.metrics
+            .client_request_duration
+            .observe((self.dependency,), begun.elapsed());
         let outcome = match &result {
             Ok(answer) => {
                 span::answered(&span, answer.status.as_u16());
@@ -83,6 +85,10 @@ impl Caller {
         let (status, headers) = (response.status(), response.headers().clone());
         of_status(status, &headers)?;
         let body = body::read(response, call.cap).await?;
-        Ok(Answer { status, headers, body })
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 }

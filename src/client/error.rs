@@ -26,7 +26,12 @@ impl CallError {
     /// A failure without an answer.
     #[must_use]
     pub fn of(kind: ErrorKind, message: &str) -> Self {
-        Self { kind, status: None, retry_after: None, message: message.to_owned() }
+        Self {
+            kind,
+            status: None,
+            retry_after: None,
+            message: message.to_owned(),
+        }
     }
 
     /// Whether the same call can never succeed. 401 and 403 speak of the service's login, which a
@@ -34,7 +39,8 @@ impl CallError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         let transient = [401, 403, 408, 425, 429];
-        self.status.is_some_and(|code| (400..500).contains(&code) && !transient.contains(&code))
+        self.status
+            .is_some_and(|code| (400..500).contains(&code) && !transient.contains(&code))
     }
 }
 
@@ -53,7 +59,9 @@ pub fn of_status(status: StatusCode, headers: &HeaderMap) -> Result<(), CallErro
         500..=599 => ErrorKind::Status5xx,
         _ => ErrorKind::Invalid,
     };
-    let wish = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let wish = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
     let wish = wish.and_then(|value| retry_after(value, jiff::Timestamp::now()));
     let explanation = match kind {
         ErrorKind::Redirect => " (redirects are not followed)",
@@ -78,10 +86,16 @@ pub fn of_reqwest(error: &reqwest::Error) -> CallError {
         return CallError::of(ErrorKind::Connect, "no connection could be made");
     }
     if error.is_decode() {
-        return CallError::of(ErrorKind::Invalid, "the answer cannot be decoded or ended early");
+        return CallError::of(
+            ErrorKind::Invalid,
+            "the answer cannot be decoded or ended early",
+        );
     }
     if error.is_body() || error.is_request() {
-        return CallError::of(ErrorKind::Reset, "the connection broke before the answer was whole");
+        return CallError::of(
+            ErrorKind::Reset,
+            "the connection broke before the answer was whole",
+        );
     }
     CallError::of(ErrorKind::Internal, "the call could not be made")
 }

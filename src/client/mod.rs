@@ -4,10 +4,6 @@ mod body;
 mod call;
 mod error;
 
-#[cfg(test)]
-
-
-use std::net::IpAddr;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -40,14 +36,22 @@ impl Health {
     /// Nothing to ask, nothing wrong.
     #[must_use]
     pub fn healthy() -> Self {
-        Self { status: HealthStatus::Healthy, error: None, response_time: Duration::ZERO }
+        Self {
+            status: HealthStatus::Healthy,
+            error: None,
+            response_time: Duration::ZERO,
+        }
     }
 
     /// What a call that returned `result` after `response_time` says of the neighbour.
     #[must_use]
     pub fn from_result(result: Result<HealthStatus, CallError>, response_time: Duration) -> Self {
         match result {
-            Ok(status) => Self { status, error: None, response_time },
+            Ok(status) => Self {
+                status,
+                error: None,
+                response_time,
+            },
             Err(error) => Self {
                 status: HealthStatus::Unhealthy,
                 error: Some(error.message),
@@ -81,7 +85,11 @@ pub fn client(base: &url::Url, timeouts: Timeouts) -> reqwest::Result<reqwest::C
         .timeout(timeouts.total)
         .pool_idle_timeout(Duration::from_secs(30));
     // A proxy of the environment can reach no service on this machine.
-    let builder = if is_loopback(base) { builder.no_proxy() } else { builder };
+    let builder = if is_loopback(base) {
+        builder.no_proxy()
+    } else {
+        builder
+    };
     builder.build()
 }
 

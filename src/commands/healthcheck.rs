@@ -29,9 +29,18 @@ fn ask(address: SocketAddr) -> anyhow::Result<()> {
         .with_context(|| format!("nothing listens on {address}"))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET /health/simple HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /health/simple HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = Vec::new();
-    stream.take(4096).read_to_end(&mut answer).context("no answer in time")?;
-    ensure!(answer.starts_with(b"HTTP/1.1 200 "), "the answer is not 200");
+    stream
+        .take(4096)
+        .read_to_end(&mut answer)
+        .context("no answer in time")?;
+    ensure!(
+        answer.starts_with(b"HTTP/1.1 200 "),
+        "the answer is not 200"
+    );
     Ok(())
 }

@@ -30,8 +30,6 @@ enum Command {
     CheckConfig,
     /// Ask a running daemon on this machine whether it is healthy; for container health checks
     Healthcheck,
-
-
 }
 
 /// Does what the command line says.
@@ -43,6 +41,5 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         None | Some(Command::Run) => serve::run(cli.accept_empty_baseline),
         Some(Command::CheckConfig) => check_config::run(),
         Some(Command::Healthcheck) => healthcheck::run(),
-
     }
 }

@@ -100,7 +100,14 @@ impl<'a> Reader<'a> {
         form: Form,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        self.value(name, "", form, |text| parse(text).map(Some), None)
+        let parse = |text: &str| {
+            if text.is_empty() {
+                None
+            } else {
+                parse(text).map(Some)
+            }
+        };
+        self.value(name, "", form, parse, None)
     }
 
     pub fn text(&mut self, name: &str, default: &str) -> String {

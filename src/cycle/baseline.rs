@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use crate::domain::compare::diff;
 use crate::domain::matchlist::List;
-use crate::store::{ExportError, Exporter, MatchWrite, MatchWrites, SnapshotWrite, Store, StoreError};
+use crate::store::{
+    ExportError, Exporter, MatchWrite, MatchWrites, SnapshotWrite, Store, StoreError,
+};
 
 /// Why a list that another program left cannot be taken over.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +40,14 @@ pub async fn import_baseline(
     exporter: &Exporter,
     accept_empty: bool,
 ) -> Result<(), BaselineError> {
-    let Some(digest) = exporter.digest()? else { return Ok(()) };
+    let Some(digest) = exporter.digest()? else {
+        return Ok(());
+    };
     let path = exporter.path().to_owned();
-    let read = std::fs::read(&path).map_err(|source| ExportError::File { path: path.clone(), source })?;
+    let read = std::fs::read(&path).map_err(|source| ExportError::File {
+        path: path.clone(),
+        source,
+    })?;
     let body = Bytes::from(read);
     match snapshot(&body, digest) {
         Ok(snapshot) => {
@@ -54,7 +61,10 @@ pub async fn import_baseline(
             tracing::warn!(kept_as = %aside.display(), "starting without a baseline, as told: {problem}");
             Ok(())
         }
-        Err(problem) => Err(BaselineError::Corrupt { path: path.display().to_string(), problem }),
+        Err(problem) => Err(BaselineError::Corrupt {
+            path: path.display().to_string(),
+            problem,
+        }),
     }
 }
 
@@ -71,7 +81,11 @@ fn snapshot(body: &Bytes, export_digest: Vec<u8>) -> Result<SnapshotWrite, Strin
         date: one.parsed.date,
         raw: super::work::range(body, one.raw),
     });
-    let matches = MatchWrites { body: body.clone(), upserts: upserts.collect(), gone: Vec::new() };
+    let matches = MatchWrites {
+        body: body.clone(),
+        upserts: upserts.collect(),
+        gone: Vec::new(),
+    };
     // No digest of a fetched list: the first fetch is compared in any case.
     Ok(SnapshotWrite {
         matches,

@@ -19,8 +19,8 @@ use crate::domain::matchlist::ListError;
 use crate::domain::retry::MAX_CYCLE_ATTEMPTS;
 use crate::domain::texts::Texts;
 use crate::store::{
-    CycleEnd, CycleRecord, CycleWrite, Deliveries, Exporter, FeedState, RecordedChanges,
-    Store, StoreError, Waiting, trigger_data,
+    CycleEnd, CycleRecord, CycleWrite, Deliveries, Exporter, FeedState, RecordedChanges, Store,
+    StoreError, Waiting, trigger_data,
 };
 use crate::telemetry::labels::{ErrorKind, Outcome, Stage};
 use crate::telemetry::metrics::Metrics;
@@ -76,23 +76,43 @@ pub struct CycleError {
 
 impl CycleError {
     pub(super) fn store(stage: Stage, error: StoreError) -> Self {
-        Self { stage, kind: ErrorKind::Store, message: error.to_string(), retry_after: None }
+        Self {
+            stage,
+            kind: ErrorKind::Store,
+            message: error.to_string(),
+            retry_after: None,
+        }
     }
 
     pub(super) fn list(error: &ListError) -> Self {
         let message = format!("The match list cannot be read: {error}");
-        Self { stage: Stage::Compare, kind: ErrorKind::Invalid, message, retry_after: None }
+        Self {
+            stage: Stage::Compare,
+            kind: ErrorKind::Invalid,
+            message,
+            retry_after: None,
+        }
     }
 
     fn fetch(error: CallError) -> Self {
         let message = format!("The match list could not be fetched: {}", error.message);
         let retry_after = error.retry_after;
-        Self { stage: Stage::Fetch, kind: error.kind, message, retry_after }
+        Self {
+            stage: Stage::Fetch,
+            kind: error.kind,
+            message,
+            retry_after,
+        }
     }
 
     pub(super) fn internal() -> Self {
         let message = "The cycle met a defect of the program".to_owned();
-        Self { stage: Stage::Compare, kind: ErrorKind::Internal, message, retry_after: None }
+        Self {
+            stage: Stage::Compare,
+            kind: ErrorKind::Internal,
+            message,
+            retry_after: None,
+        }
     }
 }
 
@@ -152,7 +172,9 @@ impl Cycle {
         self.metrics.cycles_started.inc(());
         self.metrics.cycle_last_start_timestamp.set((), now);
         for accepted in &waiting.accepted {
-            self.metrics.queue_wait_duration.observe_seconds((), (now - accepted).max(0.0));
+            self.metrics
+                .queue_wait_duration
+                .observe_seconds((), (now - accepted).max(0.0));
         }
         let processing_id = format!("webhook_{}_{}", at.as_second(), feed.cycles + 1);
         tracing::info!(
@@ -162,12 +184,21 @@ impl Cycle {
             "cycle {processing_id} begins for {} trigger(s)",
             waiting.count
         );
-        Begun { at, started: Instant::now(), processing_id, waiting, feed, span }
+        Begun {
+            at,
+            started: Instant::now(),
+            processing_id,
+            waiting,
+            feed,
+            span,
+        }
     }
 
     /// Everything up to the commit; none if the list is the same as before, byte for byte.
     async fn look(self: &Arc<Self>, begun: &Begun) -> Result<Option<Found>, CycleError> {
-        let Some((body, validators)) = self.fetch(&begun.feed).await? else { return Ok(None) };
+        let Some((body, validators)) = self.fetch(&begun.feed).await? else {
+            return Ok(None);
+        };
         self.metrics.match_list_bytes.set_size((), body.len());
         let (cycle, feed) = (Arc::clone(self), begun.feed.clone());
         let (at, time_zone) = (begun.at, self.time_zone.clone());
@@ -191,23 +222,32 @@ impl Cycle {
             }
             Ok(Some(found))
         };
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-            if error.is_panic() {
-                std::panic::resume_unwind(error.into_panic());
-            }
-            Err(CycleError::internal())
-        })
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|error| {
+                if error.is_panic() {
+                    std::panic::resume_unwind(error.into_panic());
+                }
+                Err(CycleError::internal())
+            })
     }
 
     async fn fetch(&self, feed: &FeedState) -> Result<Option<(Bytes, Validators)>, CycleError> {
         let _timer = self.timer(Stage::Fetch);
         // Without a snapshot, or with a held list, the bytes are needed whatever the server says.
         let validators = match feed.has_snapshot && feed.held.is_none() {
-            true => Validators { etag: feed.etag.clone(), last_modified: feed.last_modified.clone() },
+            true => Validators {
+                etag: feed.etag.clone(),
+                last_modified: feed.last_modified.clone(),
+            },
             false => Validators::default(),
         };
         let span = span::stage(Stage::Fetch);
-        let fetched = self.upstream.fetch(&validators).instrument(span.clone()).await;
+        let fetched = self
+            .upstream
+            .fetch(&validators)
+            .instrument(span.clone())
+            .await;
         match fetched {
             Ok(Fetched::NotModified) => Ok(None),
             Ok(Fetched::List { body, validators }) => Ok(Some((body, validators))),
@@ -271,7 +311,12 @@ impl Cycle {
         let success = outcome == Outcome::Success;
         record.status = if success { "success" } else { "error" }.to_owned();
         record.outcome = outcome.label().to_owned();
-        Report { record, outcome, error, held_since }
+        Report {
+            record,
+            outcome,
+            error,
+            held_since,
+        }
     }
 
     async fn commit(
@@ -284,11 +329,17 @@ impl Cycle {
         let timer = self.timer(Stage::Commit);
         let (upto, id) = (write.upto, write.record.processing_id.clone());
         let has_deliveries = write.record.deliveries.total > 0;
-        let committed = self.store.commit_cycle(write).instrument(span.clone()).await;
+        let committed = self
+            .store
+            .commit_cycle(write)
+            .instrument(span.clone())
+            .await;
         drop(timer);
         if let Err(error) = committed {
             span::fail(&span, ErrorKind::Store);
-            self.metrics.cycle_stage_failures.inc((Stage::Commit, ErrorKind::Store));
+            self.metrics
+                .cycle_stage_failures
+                .inc((Stage::Commit, ErrorKind::Store));
             tracing::error!(error = %error, "the end of the cycle could not be committed");
             return Err(error);
         }
@@ -336,16 +387,25 @@ impl Cycle {
 
     fn export_failed(&self, error: &str) {
         self.export_stale.store(true, Ordering::Relaxed);
-        self.metrics.store_errors.inc((crate::telemetry::labels::StoreError::Export,));
-        tracing::error!(error, "the exported match list could not be renewed; it will be tried again");
+        self.metrics
+            .store_errors
+            .inc((crate::telemetry::labels::StoreError::Export,));
+        tracing::error!(
+            error,
+            "the exported match list could not be renewed; it will be tried again"
+        );
     }
 
     fn observe(&self, begun: &Begun, report: &Report) {
         let outcome = report.outcome;
         self.metrics.cycles.inc((outcome,));
-        self.metrics.cycle_duration.observe((outcome,), begun.started.elapsed());
+        self.metrics
+            .cycle_duration
+            .observe((outcome,), begun.started.elapsed());
         if outcome == Outcome::Success {
-            self.metrics.cycle_last_success_timestamp.set((), self.clock.unix());
+            self.metrics
+                .cycle_last_success_timestamp
+                .set((), self.clock.unix());
         }
         if report.record.changes_detected {
             self.metrics.cycles_with_changes.inc(());
@@ -355,7 +415,9 @@ impl Cycle {
         match &report.error {
             Some(error) => {
                 span::fail(&begun.span, error.kind);
-                self.metrics.cycle_stage_failures.inc((error.stage, error.kind));
+                self.metrics
+                    .cycle_stage_failures
+                    .inc((error.stage, error.kind));
                 tracing::error!(
                     processing_id = id,
                     stage = error.stage.label(),
@@ -381,7 +443,11 @@ impl Cycle {
     }
 
     fn timer(&self, stage: Stage) -> Timer {
-        Timer { metrics: Arc::clone(&self.metrics), stage, begun: Instant::now() }
+        Timer {
+            metrics: Arc::clone(&self.metrics),
+            stage,
+            begun: Instant::now(),
+        }
     }
 
     /// Times a stage and opens its span, until the values are dropped.
@@ -407,7 +473,9 @@ pub(super) struct Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.metrics.cycle_stage_duration.observe((self.stage,), self.begun.elapsed());
+        self.metrics
+            .cycle_stage_duration
+            .observe((self.stage,), self.begun.elapsed());
     }
 }
 
@@ -420,23 +488,57 @@ fn describe(record: &mut CycleRecord, accepted: &Accepted) {
         removed: accepted.counts.removed,
         by_category: accepted.counts.by_category.clone(),
     };
-    record.deliveries = Deliveries { total: accepted.deliveries.len(), ..Deliveries::default() };
+    record.deliveries = Deliveries {
+        total: accepted.deliveries.len(),
+        ..Deliveries::default()
+    };
 }
 
 fn end(result: Result<Option<Found>, CycleError>) -> (CycleEnd, Option<Kept>) {
     match result {
         Ok(None) => {
-            let end = CycleEnd::Success { snapshot: None, changes: vec![], deliveries: vec![] };
+            let end = CycleEnd::Success {
+                snapshot: None,
+                changes: vec![],
+                deliveries: vec![],
+            };
             (end, None)
         }
         Ok(Some(Found::Held(held))) => (CycleEnd::Held(held), None),
         Ok(Some(Found::Accepted(accepted))) => {
-            let Accepted { snapshot, export, export_failed, changes, deliveries, total, .. } =
-                *accepted;
-            let changed = changes.iter().map(|change| (change.category, change.priority)).collect();
-            let kept = Kept { export, export_failed, total, changed };
-            (CycleEnd::Success { snapshot: Some(snapshot), changes, deliveries }, Some(kept))
+            let Accepted {
+                snapshot,
+                export,
+                export_failed,
+                changes,
+                deliveries,
+                total,
+                ..
+            } = *accepted;
+            let changed = changes
+                .iter()
+                .map(|change| (change.category, change.priority))
+                .collect();
+            let kept = Kept {
+                export,
+                export_failed,
+                total,
+                changed,
+            };
+            (
+                CycleEnd::Success {
+                    snapshot: Some(snapshot),
+                    changes,
+                    deliveries,
+                },
+                Some(kept),
+            )
         }
-        Err(_) => (CycleEnd::Failed { give_up_after: MAX_CYCLE_ATTEMPTS }, None),
+        Err(_) => (
+            CycleEnd::Failed {
+                give_up_after: MAX_CYCLE_ATTEMPTS,
+            },
+            None,
+        ),
     }
 }

@@ -33,7 +33,10 @@ impl Status {
     /// Starts from what the store knows.
     #[must_use]
     pub fn new(feed: FeedState, paused: bool) -> Self {
-        let status = Self { cycles: AtomicU64::new(feed.cycles), ..Self::default() };
+        let status = Self {
+            cycles: AtomicU64::new(feed.cycles),
+            ..Self::default()
+        };
         status.set_paused(paused);
         *status.feed() = feed;
         status
@@ -124,7 +127,10 @@ impl Status {
         self.cycles.store(feed.cycles, Ordering::Release);
         *self.feed() = feed;
         self.serving.store(0, Ordering::Release);
-        self.finished.send_replace(Finished { upto, processing_id: processing_id.to_owned() });
+        self.finished.send_replace(Finished {
+            upto,
+            processing_id: processing_id.to_owned(),
+        });
     }
 
     /// Waits for the cycle that serves this trigger, at most `wait`, and returns its record.
@@ -136,7 +142,12 @@ impl Status {
     ) -> Option<CycleRecord> {
         let mut finished = self.finished.subscribe();
         let ended = finished.wait_for(|finished| finished.upto >= trigger.seq);
-        let last = tokio::time::timeout(wait, ended).await.ok()?.ok()?.processing_id.clone();
+        let last = tokio::time::timeout(wait, ended)
+            .await
+            .ok()?
+            .ok()?
+            .processing_id
+            .clone();
         // A later cycle may have ended in the meantime; the store knows which one it was.
         let known = store.trigger(&trigger.id).await.ok()??.processing_id;
         store.record(&known.unwrap_or(last)).await.ok()?
@@ -169,7 +180,9 @@ impl Status {
     /// Cycles that the history holds, at most `limit`.
     #[must_use]
     pub fn recent(&self, limit: usize) -> usize {
-        usize::try_from(self.cycles()).unwrap_or(usize::MAX).min(limit)
+        usize::try_from(self.cycles())
+            .unwrap_or(usize::MAX)
+            .min(limit)
     }
 
     fn feed(&self) -> std::sync::MutexGuard<'_, FeedState> {

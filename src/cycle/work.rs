@@ -10,10 +10,10 @@ use tokio::runtime::Handle;
 
 use super::one::{Cycle, CycleError};
 use super::payload::delivery;
+use crate::domain::change::Change;
 use crate::domain::compare::{
     Anomalies, Counts, Diff, KnownMatch, Rules, changes, diff, hold_reason, summary,
 };
-use crate::domain::change::Change;
 use crate::domain::matchlist::{Fingerprint, List, Match};
 use crate::domain::plan::{AssetKind, Plan, PlanRules, plan};
 use crate::store::{
@@ -127,7 +127,11 @@ impl Cycle {
 
     /// None if the list was seen before, long enough ago, or a person accepted it.
     fn hold(&self, diff: &Diff, reason: String, given: &Given) -> Option<Held> {
-        let before = given.feed.held.as_ref().filter(|held| held.digest == diff.ids_digest);
+        let before = given
+            .feed
+            .held
+            .as_ref()
+            .filter(|held| held.digest == diff.ids_digest);
         // A clock that was set back must not hold the list for longer than it would have been.
         let since = before.map_or(given.now, |held| held.since.min(given.now));
         let confirmed = before.is_some_and(|held| {
@@ -164,7 +168,11 @@ impl Cycle {
 
     /// The previous versions of what changed or went, read from the store.
     fn old_versions(&self, diff: &Diff) -> Result<HashMap<i64, Match>, CycleError> {
-        let changed = diff.upserts.iter().filter(|one| !one.is_new).map(|one| one.id);
+        let changed = diff
+            .upserts
+            .iter()
+            .filter(|one| !one.is_new)
+            .map(|one| one.id);
         let ids: Vec<i64> = changed.chain(diff.gone.iter().copied()).collect();
         if ids.is_empty() {
             return Ok(HashMap::new());
@@ -176,11 +184,7 @@ impl Cycle {
         Ok(raw.into_iter().filter_map(parse).collect())
     }
 
-    fn plan(
-        &self,
-        diff: &Diff,
-        old: &HashMap<i64, Match>,
-    ) -> Result<Vec<NewDelivery>, CycleError> {
+    fn plan(&self, diff: &Diff, old: &HashMap<i64, Match>) -> Result<Vec<NewDelivery>, CycleError> {
         let _timer = self.stage(Stage::Plan);
         if diff.upserts.is_empty() {
             return Ok(Vec::new());
@@ -208,11 +212,19 @@ impl Cycle {
         for &kind in AssetKind::ALL {
             let file = asset_file(kind);
             let count = |result, n: usize| self.metrics.assets.add((file, result), n as u64);
-            count(AssetResult::Unchanged, plan.unchanged.get(&kind).copied().unwrap_or(0));
-            count(AssetResult::Skipped, plan.skipped.get(&kind).copied().unwrap_or(0));
+            count(
+                AssetResult::Unchanged,
+                plan.unchanged.get(&kind).copied().unwrap_or(0),
+            );
+            count(
+                AssetResult::Skipped,
+                plan.skipped.get(&kind).copied().unwrap_or(0),
+            );
         }
         for (match_id, kind, error) in &plan.failed {
-            self.metrics.assets.inc((asset_file(*kind), AssetResult::Failed));
+            self.metrics
+                .assets
+                .inc((asset_file(*kind), AssetResult::Failed));
             tracing::error!(match_id, kind = kind.label(), error = %error, "a text could not be made");
         }
     }
@@ -232,12 +244,17 @@ impl Cycle {
         let write = move || match exporter.prepare(&body, &ranges) {
             Ok(prepared) => Some(prepared),
             Err(error) => {
-                metrics.store_errors.inc((crate::telemetry::labels::StoreError::Export,));
+                metrics
+                    .store_errors
+                    .inc((crate::telemetry::labels::StoreError::Export,));
                 tracing::error!(error = %error, "the exported match list could not be written");
                 None
             }
         };
-        std::thread::Builder::new().name("export".into()).spawn(write).ok()
+        std::thread::Builder::new()
+            .name("export".into())
+            .spawn(write)
+            .ok()
     }
 }
 
@@ -269,7 +286,11 @@ fn writes(body: &Bytes, diff: &Diff) -> MatchWrites {
         date: one.parsed.date,
         raw: range(body, one.raw),
     });
-    MatchWrites { body: body.clone(), upserts: upserts.collect(), gone: diff.gone.clone() }
+    MatchWrites {
+        body: body.clone(),
+        upserts: upserts.collect(),
+        gone: diff.gone.clone(),
+    }
 }
 
 /// Where `raw`, which borrows from `body`, is in it.

@@ -46,7 +46,10 @@ struct Agenda {
 impl Agenda {
     fn next(&self) -> Option<Instant> {
         let retry = self.retry.map(|(_, at)| at);
-        [self.scheduled, self.confirm, retry].into_iter().flatten().min()
+        [self.scheduled, self.confirm, retry]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -90,8 +93,18 @@ impl Worker {
 
     async fn first_agenda(&self) -> Agenda {
         let now = Instant::now();
-        let first = if self.pace.at_start { Duration::ZERO } else { self.pace.interval.unwrap_or_default() };
-        let held = self.cycle.store.feed_state().await.ok().and_then(|feed| feed.held);
+        let first = if self.pace.at_start {
+            Duration::ZERO
+        } else {
+            self.pace.interval.unwrap_or_default()
+        };
+        let held = self
+            .cycle
+            .store
+            .feed_state()
+            .await
+            .ok()
+            .and_then(|feed| feed.held);
         Agenda {
             scheduled: self.pace.interval.map(|_| now + first),
             confirm: held.map(|held| self.confirm_at(held.since)),
@@ -158,7 +171,10 @@ impl Worker {
 
     /// A panic ends the cycle, not the worker.
     async fn run_isolated(&self, waiting: Waiting) -> Result<Report, StoreError> {
-        match AssertUnwindSafe(self.cycle.run(waiting.clone())).catch_unwind().await {
+        match AssertUnwindSafe(self.cycle.run(waiting.clone()))
+            .catch_unwind()
+            .await
+        {
             Ok(ran) => ran,
             Err(_) => self.cycle.fail(waiting, CycleError::internal()).await,
         }
@@ -187,7 +203,11 @@ impl Worker {
 /// The neighbour's own wish is honoured where it is longer than the backoff.
 fn retry(upto: i64, failures: u32, report: &Report) -> Option<(i64, Instant)> {
     let backoff = cycle_delay(failures + 1, fastrand::f64())?;
-    let wish = report.error.as_ref().and_then(|error| error.retry_after).unwrap_or_default();
+    let wish = report
+        .error
+        .as_ref()
+        .and_then(|error| error.retry_after)
+        .unwrap_or_default();
     Some((upto, Instant::now() + backoff.max(wish)))
 }
 

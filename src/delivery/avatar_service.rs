@@ -30,9 +30,17 @@ impl AvatarService {
     /// # Errors
     /// When no client can be made.
     pub fn new(base: Url, metrics: Arc<Metrics>) -> reqwest::Result<Self> {
-        let timeouts = Timeouts { connect: Duration::from_secs(5), read: TOTAL, total: TOTAL };
+        let timeouts = Timeouts {
+            connect: Duration::from_secs(5),
+            read: TOTAL,
+            total: TOTAL,
+        };
         let client = client(&base, timeouts)?;
-        let caller = Caller { dependency: Dependency::AvatarService, client, metrics };
+        let caller = Caller {
+            dependency: Dependency::AvatarService,
+            client,
+            metrics,
+        };
         Ok(Self { base, caller })
     }
 
@@ -48,10 +56,17 @@ impl AvatarService {
             .post(endpoint(&self.base, "/create_avatar"))
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(body.to_string());
-        let call = Call { request, name: ("POST", "/create_avatar"), cap: CAP };
+        let call = Call {
+            request,
+            name: ("POST", "/create_avatar"),
+            cap: CAP,
+        };
         let answer = self.caller.call(call).await?;
         if !answer.body.starts_with(PNG) {
-            return Err(CallError::of(ErrorKind::Invalid, "the avatar service sent no PNG"));
+            return Err(CallError::of(
+                ErrorKind::Invalid,
+                "the avatar service sent no PNG",
+            ));
         }
         Ok(answer.body)
     }
@@ -64,7 +79,11 @@ impl AvatarService {
             .client
             .get(endpoint(&self.base, "/health"))
             .timeout(Duration::from_secs(10));
-        let call = Call { request, name: ("GET", "/health"), cap: 64 * 1024 };
+        let call = Call {
+            request,
+            name: ("GET", "/health"),
+            cap: 64 * 1024,
+        };
         let result = self.caller.call(call).await.map(|_| HealthStatus::Healthy);
         Health::from_result(result, begun.elapsed())
     }

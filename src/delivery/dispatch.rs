@@ -67,7 +67,11 @@ impl Dispatcher {
             if stopping && attempts.is_empty() {
                 return;
             }
-            let pause = if stopping { LONGEST_SLEEP } else { self.fill(&mut attempts).await };
+            let pause = if stopping {
+                LONGEST_SLEEP
+            } else {
+                self.fill(&mut attempts).await
+            };
             tokio::select! {
                 Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
                 () = woken, if !stopping => {}
@@ -139,13 +143,20 @@ impl Dispatcher {
         let span = span::deliver(self.destination, claimed.attempt, parent);
         let tried = AssertUnwindSafe(self.deliver(&claimed)).catch_unwind();
         let result = tried.instrument(span.clone()).await.unwrap_or_else(|_| {
-            Err(CallError::of(ErrorKind::Internal, "the delivery met a defect of the program"))
+            Err(CallError::of(
+                ErrorKind::Internal,
+                "the delivery met a defect of the program",
+            ))
         });
-        self.metrics.delivery_duration.observe((self.destination,), begun.elapsed());
+        self.metrics
+            .delivery_duration
+            .observe((self.destination,), begun.elapsed());
         if let Err(error) = &result {
             span::fail(&span, error.kind);
         }
-        self.settle(Attempted { claimed, result }).instrument(span).await;
+        self.settle(Attempted { claimed, result })
+            .instrument(span)
+            .await;
     }
 
     async fn deliver(&self, claimed: &Claimed) -> Result<String, CallError> {
@@ -158,7 +169,12 @@ impl Dispatcher {
         let Attempted { claimed, result } = attempted;
         let now = self.clock.unix();
         let (settlement, reason) = match &result {
-            Ok(url) => (Settlement::Delivered { url: Some(url.clone()) }, None),
+            Ok(url) => (
+                Settlement::Delivered {
+                    url: Some(url.clone()),
+                },
+                None,
+            ),
             Err(error) => self.after_failure(&claimed, error, now),
         };
         loop {
@@ -190,12 +206,21 @@ impl Dispatcher {
         match next_delay(claimed.attempt, fastrand::f64()) {
             Some(delay) => {
                 let wait = delay.max(error.retry_after.unwrap_or_default());
-                (Settlement::Retry { at: now + wait.as_secs_f64(), error: text }, None)
+                (
+                    Settlement::Retry {
+                        at: now + wait.as_secs_f64(),
+                        error: text,
+                    },
+                    None,
+                )
             }
             None if error.kind == ErrorKind::Internal => {
                 (Settlement::Dead { error: text }, Some(DeadReason::Poisoned))
             }
-            None => (Settlement::Dead { error: text }, Some(DeadReason::Exhausted)),
+            None => (
+                Settlement::Dead { error: text },
+                Some(DeadReason::Exhausted),
+            ),
         }
     }
 
@@ -217,8 +242,16 @@ impl Dispatcher {
                 end(DeliveryResult::Delivered);
                 self.count_file(kind, AssetResult::Stored);
                 let latency = (self.clock.unix() - claimed.created).max(0.0);
-                self.metrics.delivery_latency.observe_seconds((destination,), latency);
-                tracing::info!(delivery = id, match_id = claimed.match_id, kind, attempts, "delivered");
+                self.metrics
+                    .delivery_latency
+                    .observe_seconds((destination,), latency);
+                tracing::info!(
+                    delivery = id,
+                    match_id = claimed.match_id,
+                    kind,
+                    attempts,
+                    "delivered"
+                );
             }
             DeliveryState::Dead => {
                 attempt(AttemptResult::Dead);
@@ -226,16 +259,33 @@ impl Dispatcher {
                 self.count_file(kind, AssetResult::Failed);
                 let reason = reason.unwrap_or(DeadReason::Exhausted);
                 self.metrics.dead_letters_made.inc((destination, reason));
-                tracing::error!(delivery = id, match_id = claimed.match_id, kind, attempts, "delivery given up: {message}");
+                tracing::error!(
+                    delivery = id,
+                    match_id = claimed.match_id,
+                    kind,
+                    attempts,
+                    "delivery given up: {message}"
+                );
             }
             DeliveryState::Superseded => {
                 attempt(AttemptResult::Retry);
                 end(DeliveryResult::Superseded);
-                tracing::info!(delivery = id, kind, attempts, "a failed delivery is superseded by a newer one");
+                tracing::info!(
+                    delivery = id,
+                    kind,
+                    attempts,
+                    "a failed delivery is superseded by a newer one"
+                );
             }
             DeliveryState::Pending | DeliveryState::Running => {
                 attempt(AttemptResult::Retry);
-                tracing::warn!(delivery = id, match_id = claimed.match_id, kind, attempts, "delivery failed, will be tried again: {message}");
+                tracing::warn!(
+                    delivery = id,
+                    match_id = claimed.match_id,
+                    kind,
+                    attempts,
+                    "delivery failed, will be tried again: {message}"
+                );
             }
         }
     }

@@ -53,10 +53,22 @@ impl Drive {
     /// # Errors
     /// When no client can be made.
     pub fn new(base: Url, metrics: Arc<Metrics>) -> reqwest::Result<Self> {
-        let timeouts = Timeouts { connect: Duration::from_secs(5), read: TOTAL, total: TOTAL };
+        let timeouts = Timeouts {
+            connect: Duration::from_secs(5),
+            read: TOTAL,
+            total: TOTAL,
+        };
         let client = client(&base, timeouts)?;
-        let caller = Caller { dependency: Dependency::StorageService, client, metrics };
-        Ok(Self { base, caller, inner: Arc::default() })
+        let caller = Caller {
+            dependency: Dependency::StorageService,
+            client,
+            metrics,
+        };
+        Ok(Self {
+            base,
+            caller,
+            inner: Arc::default(),
+        })
     }
 
     /// Uploads a file, replacing one with the same name.
@@ -86,8 +98,16 @@ impl Drive {
             .text("folder_path", upload.folder.clone())
             .text("overwrite", "true")
             .part("file", part);
-        let request = self.caller.client.post(endpoint(&self.base, "/upload_file")).multipart(form);
-        let call = Call { request, name: ("POST", "/upload_file"), cap: CAP };
+        let request = self
+            .caller
+            .client
+            .post(endpoint(&self.base, "/upload_file"))
+            .multipart(form);
+        let call = Call {
+            request,
+            name: ("POST", "/upload_file"),
+            cap: CAP,
+        };
         let answer = self.caller.call(call).await?;
         let invalid = |message| CallError::of(ErrorKind::Invalid, message);
         let answer: Answer = serde_json::from_slice(&answer.body)
@@ -111,9 +131,16 @@ impl Drive {
 
     /// Locks the folder above that of the match, which is that of its day.
     async fn day(&self, folder: &str) -> OwnedMutexGuard<()> {
-        let day = folder.rsplit_once('/').map_or(folder, |(day, _)| day).to_owned();
+        let day = folder
+            .rsplit_once('/')
+            .map_or(folder, |(day, _)| day)
+            .to_owned();
         let lock = {
-            let mut days = self.inner.days.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut days = self
+                .inner
+                .days
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             days.retain(|_, lock| lock.strong_count() > 0);
             let found = days.get(&day).and_then(Weak::upgrade);
             found.unwrap_or_else(|| {
@@ -143,19 +170,33 @@ impl Drive {
     async fn get(&self, path: &'static str) -> Result<bytes::Bytes, CallError> {
         let url = endpoint(&self.base, path);
         let request = self.caller.client.get(url).timeout(Duration::from_secs(10));
-        let call = Call { request, name: ("GET", path), cap: CAP };
+        let call = Call {
+            request,
+            name: ("GET", path),
+            cap: CAP,
+        };
         Ok(self.caller.call(call).await?.body)
     }
 }
 
 fn unauthorised() -> CallError {
-    CallError::of(ErrorKind::Unauthorized, "the Drive service is not authorised")
+    CallError::of(
+        ErrorKind::Unauthorized,
+        "the Drive service is not authorised",
+    )
 }
 
 /// Whether the answer of `/auth/status` says no. Its form is not the same everywhere.
 fn denies(body: &[u8]) -> bool {
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else { return false };
-    ["authenticated", "authorized", "is_authenticated", "is_authorized"]
-        .iter()
-        .any(|key| value.get(key).and_then(serde_json::Value::as_bool) == Some(false))
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
+        return false;
+    };
+    [
+        "authenticated",
+        "authorized",
+        "is_authenticated",
+        "is_authorized",
+    ]
+    .iter()
+    .any(|key| value.get(key).and_then(serde_json::Value::as_bool) == Some(false))
 }

@@ -40,9 +40,20 @@ impl Destinations {
     pub async fn deliver(&self, payload: Payload) -> Result<String, CallError> {
         let bytes = match payload.content {
             Content::Text(text) => Bytes::from(text),
-            Content::Avatar { home_club, away_club, home_name, away_name } => {
-                let home = Club { id: home_club, name: home_name };
-                let away = Club { id: away_club, name: away_name };
+            Content::Avatar {
+                home_club,
+                away_club,
+                home_name,
+                away_name,
+            } => {
+                let home = Club {
+                    id: home_club,
+                    name: home_name,
+                };
+                let away = Club {
+                    id: away_club,
+                    name: away_name,
+                };
                 self.avatar(home, away).await?
             }
         };
@@ -70,7 +81,11 @@ impl Destinations {
         }
         let png = service.create(home_id, away_id).await?;
         // Only spares the service another round; the upload goes on without it.
-        if let Err(error) = self.store.put_avatar(clubs, png.to_vec(), self.clock.unix()).await {
+        if let Err(error) = self
+            .store
+            .put_avatar(clubs, png.to_vec(), self.clock.unix())
+            .await
+        {
             tracing::warn!(error = %error, "an avatar could not be kept for another try");
         }
         Ok(png)
@@ -95,6 +110,9 @@ async fn drawn(home: Club, away: Club) -> Result<Bytes, CallError> {
     match picture {
         Ok(Ok(png)) => Ok(Bytes::from(png)),
         Ok(Err(error)) => Err(CallError::of(ErrorKind::Internal, &error.to_string())),
-        Err(_) => Err(CallError::of(ErrorKind::Internal, "the avatar could not be drawn")),
+        Err(_) => Err(CallError::of(
+            ErrorKind::Internal,
+            "the avatar could not be drawn",
+        )),
     }
 }

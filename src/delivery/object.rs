@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
-use object_store::path::{Path, PathPart};
+use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, ClientOptions, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
     RetryConfig,
@@ -39,16 +39,27 @@ impl ObjectFiles {
     pub fn new(url: &Url, metrics: Arc<Metrics>) -> Result<Self, String> {
         let base = url.clone();
         if url.scheme() == "file" {
-            let folder = url.to_file_path().map_err(|()| "is no path of this system".to_owned())?;
+            let folder = url
+                .to_file_path()
+                .map_err(|()| "is no path of this system".to_owned())?;
             std::fs::create_dir_all(&folder)
                 .map_err(|error| format!("{} cannot be created: {error}", folder.display()))?;
             let store = LocalFileSystem::new_with_prefix(&folder)
                 .map_err(|error| format!("{} cannot be used: {error}", folder.display()))?
                 .with_fsync(true);
             let (store, prefix) = (Arc::new(store), Path::default());
-            return Ok(Self { store, prefix, base, has_content_types: false, metrics });
+            return Ok(Self {
+                store,
+                prefix,
+                base,
+                has_content_types: false,
+                metrics,
+            });
         }
-        let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        let retry = RetryConfig {
+            max_retries: 0,
+            ..RetryConfig::default()
+        };
         let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true");
         let options = ClientOptions::new()
             .with_timeout(TIMEOUT)
@@ -61,7 +72,13 @@ impl ObjectFiles {
             .build()
             .map_err(|error| error.to_string())?;
         let prefix = Path::from_url_path(url.path()).map_err(|error| error.to_string())?;
-        Ok(Self { store: Arc::new(store), prefix, base, has_content_types: true, metrics })
+        Ok(Self {
+            store: Arc::new(store),
+            prefix,
+            base,
+            has_content_types: true,
+            metrics,
+        })
     }
 
     /// Stores a file, replacing one with the same name; readers see the old one or the new one.
@@ -70,7 +87,7 @@ impl ObjectFiles {
     /// When it was not stored.
     pub async fn put(&self, upload: &Upload) -> Result<Stored, CallError> {
         let begun = Instant::now();
-        let path = self.path(upload);
+        let path = self.path(upload)?;
         let mut attributes = Attributes::new();
         if self.has_content_types {
             let content_type = format!("{}; charset=utf-8", upload.content_type);
@@ -80,22 +97,31 @@ impl ObjectFiles {
             };
             attributes.insert(Attribute::ContentType, content_type.into());
         }
-        let options = PutOptions { attributes, ..PutOptions::default() };
+        let options = PutOptions {
+            attributes,
+            ..PutOptions::default()
+        };
         let payload = PutPayload::from(upload.bytes.clone());
         let put = self.store.put_opts(&path, payload, options);
         let result = match tokio::time::timeout(TIMEOUT, put).await {
             Ok(result) => result.map_err(|error| failure(&error)),
-            Err(_) => Err(CallError::of(ErrorKind::Timeout, "the file was not stored in time")),
+            Err(_) => Err(CallError::of(
+                ErrorKind::Timeout,
+                "the file was not stored in time",
+            )),
         };
         self.count(begun, result.as_ref().err());
-        result.map(|_| Stored { url: self.url(&path) })
+        result.map(|_| Stored {
+            url: self.url(&path),
+        })
     }
 
-    /// Each part is a name of its own: no slash or dot in one can lead out of the folder.
-    fn path(&self, upload: &Upload) -> Path {
-        let parts = upload.folder.split('/').filter(|part| !part.is_empty());
-        let names = parts.chain([upload.file_name.as_str()]).map(PathPart::from);
-        self.prefix.parts().chain(names).collect()
+    /// Names stay as they are, in UTF-8; a part that could lead out of the folder is refused.
+    fn path(&self, upload: &Upload) -> Result<Path, CallError> {
+        let path = format!("{}/{}/{}", self.prefix, upload.folder, upload.file_name);
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        Path::parse(parts.join("/"))
+            .map_err(|_| CallError::of(ErrorKind::Internal, "the file has no valid name"))
     }
 
     fn url(&self, path: &Path) -> String {
@@ -103,7 +129,11 @@ impl ObjectFiles {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty();
             let skipped = self.prefix.parts().count();
-            segments.extend(path.parts().skip(skipped).map(|part| part.as_ref().to_owned()));
+            segments.extend(
+                path.parts()
+                    .skip(skipped)
+                    .map(|part| part.as_ref().to_owned()),
+            );
         }
         redacted(&url)
     }
@@ -112,7 +142,9 @@ impl ObjectFiles {
         let dependency = Dependency::StorageService;
         let result = error.map_or(CallResult::Success, |error| CallResult::from(error.kind));
         self.metrics.client_requests.inc((dependency, result));
-        self.metrics.client_request_duration.observe((dependency,), begun.elapsed());
+        self.metrics
+            .client_request_duration
+            .observe((dependency,), begun.elapsed());
     }
 
     /// Looks for something that need not be there.
@@ -132,9 +164,10 @@ impl ObjectFiles {
 fn failure(error: &object_store::Error) -> CallError {
     use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
     match error {
-        PermissionDenied { .. } | Unauthenticated { .. } => {
-            CallError::of(ErrorKind::Unauthorized, "the store of files refused the credentials")
-        }
+        PermissionDenied { .. } | Unauthenticated { .. } => CallError::of(
+            ErrorKind::Unauthorized,
+            "the store of files refused the credentials",
+        ),
         NotFound { .. } => CallError::of(ErrorKind::File, "the folder or bucket is not there"),
         _ => CallError::of(ErrorKind::File, "the store of files failed"),
     }

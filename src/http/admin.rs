@@ -38,7 +38,10 @@ pub async fn changes(site: &Site, query: Option<&str>) -> Response {
     match site.store.changes(query).await {
         Ok(rows) => {
             let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id));
-            json(StatusCode::OK, &value!({ "changes": rows, "next": next.flatten() }))
+            json(
+                StatusCode::OK,
+                &value!({ "changes": rows, "next": next.flatten() }),
+            )
         }
         Err(error) => failed(&error),
     }
@@ -67,7 +70,10 @@ pub async fn deliveries(site: &Site, query: Option<&str>) -> Response {
     match site.store.deliveries(query).await {
         Ok(rows) => {
             let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id));
-            json(StatusCode::OK, &value!({ "deliveries": rows, "next": next.flatten() }))
+            json(
+                StatusCode::OK,
+                &value!({ "deliveries": rows, "next": next.flatten() }),
+            )
         }
         Err(error) => failed(&error),
     }
@@ -75,16 +81,24 @@ pub async fn deliveries(site: &Site, query: Option<&str>) -> Response {
 
 /// Gives a dead delivery a new life.
 pub async fn retry(site: &Site, id: &str) -> Response {
-    let Ok(id) = id.parse::<i64>() else { return not_found() };
+    let Ok(id) = id.parse::<i64>() else {
+        return not_found();
+    };
     match site.store.retry_dead(id, site.clock.unix()).await {
         Ok(true) => {
             site.status.wake_deliveries();
             tracing::info!(delivery = id, "an operator retries a dead delivery");
-            json(StatusCode::OK, &value!({ "status": "success", "id": id, "state": "pending" }))
+            json(
+                StatusCode::OK,
+                &value!({ "status": "success", "id": id, "state": "pending" }),
+            )
         }
         Ok(false) => match site.store.delivery(id).await {
             Ok(Some(row)) => {
-                let detail = format!("Only a dead delivery can be retried; this one is {}", row.state);
+                let detail = format!(
+                    "Only a dead delivery can be retried; this one is {}",
+                    row.state
+                );
                 problem(StatusCode::CONFLICT, &detail)
             }
             Ok(None) => not_found(),
@@ -100,8 +114,15 @@ pub async fn pause(site: &Site, paused: bool) -> Response {
         return failed(&error);
     }
     site.status.set_paused(paused);
-    tracing::info!(paused, "an operator changed whether cycles and deliveries run");
-    json(StatusCode::OK, &value!({ "status": "success", "paused": paused }))
+    site.metrics.paused.set((), i64::from(paused));
+    tracing::info!(
+        paused,
+        "an operator changed whether cycles and deliveries run"
+    );
+    json(
+        StatusCode::OK,
+        &value!({ "status": "success", "paused": paused }),
+    )
 }
 
 /// Accepts the held list: the next look takes it if it is still the same.
@@ -122,7 +143,10 @@ pub async fn accept_snapshot(site: &Site) -> Response {
     match site.store.accept(trigger).await {
         Ok(accepted) => {
             site.status.wake();
-            json(StatusCode::OK, &value!({ "status": "success", "trigger_id": accepted.id }))
+            json(
+                StatusCode::OK,
+                &value!({ "status": "success", "trigger_id": accepted.id }),
+            )
         }
         Err(error) => failed(&error),
     }
@@ -146,13 +170,20 @@ impl Parameters {
 
     /// An empty value counts as none.
     fn text(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let found = self
+            .0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str());
         found.filter(|value| !value.is_empty())
     }
 
     fn number<N: FromStr>(&self, name: &str) -> Result<Option<N>, String> {
         self.text(name)
-            .map(|text| text.parse().map_err(|_| format!("{name} must be a whole number")))
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| format!("{name} must be a whole number"))
+            })
             .transpose()
     }
 
@@ -170,7 +201,12 @@ impl Parameters {
         from: impl Fn(&str) -> Option<L>,
         all: &[L],
     ) -> Result<Option<L>, String> {
-        let known = || all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let known = || {
+            all.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         self.text(name)
             .map(|text| from(text).ok_or_else(|| format!("{name} must be one of: {}", known())))
             .transpose()

@@ -39,7 +39,11 @@ impl Bodies {
     /// Bodies of at most `max_bytes` that arrive within `timeout`.
     pub fn new(max_bytes: usize, timeout: Duration) -> Self {
         let budget = Arc::new(Semaphore::new(BYTES_IN_FLIGHT));
-        Self { budget, max_bytes, timeout }
+        Self {
+            budget,
+            max_bytes,
+            timeout,
+        }
     }
 
     /// Reads the body; an `Err` is the answer to send instead.
@@ -64,9 +68,14 @@ impl Bodies {
         let mut held: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| {
-                and_close(problem(StatusCode::BAD_REQUEST, "The body could not be read"))
+                and_close(problem(
+                    StatusCode::BAD_REQUEST,
+                    "The body could not be read",
+                ))
             })?;
-            let Ok(data) = frame.into_data() else { continue };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
             read.size += data.len();
             if read.size > self.max_bytes {
                 return Err(self.too_large());

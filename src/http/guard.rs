@@ -19,7 +19,8 @@ pub fn malformed<B>(request: &http::Request<B>, window: &Window) -> Option<Respo
         return refuse("A request must have exactly one Host header");
     }
     let encoded = headers.contains_key(header::TRANSFER_ENCODING);
-    if encoded && (headers.contains_key(header::CONTENT_LENGTH) || window.has_line("content-length:"))
+    if encoded
+        && (headers.contains_key(header::CONTENT_LENGTH) || window.has_line("content-length:"))
     {
         return refuse("A request cannot have both Content-Length and Transfer-Encoding");
     }
@@ -38,7 +39,9 @@ pub fn not_admitted(headers: &HeaderMap, token: Option<&Secret>) -> Option<Respo
             problem(StatusCode::FORBIDDEN, detail)
         });
     };
-    let given = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .map(|value| value.as_bytes());
     let given = given.and_then(|value| {
         let (scheme, rest) = value.split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)
@@ -49,21 +52,34 @@ pub fn not_admitted(headers: &HeaderMap, token: Option<&Secret>) -> Option<Respo
     if admitted {
         return None;
     }
-    let mut response =
-        problem(StatusCode::UNAUTHORIZED, "The administration listener needs its bearer token");
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer"));
+    let mut response = problem(
+        StatusCode::UNAUTHORIZED,
+        "The administration listener needs its bearer token",
+    );
+    response.headers_mut().insert(
+        header::WWW_AUTHENTICATE,
+        http::HeaderValue::from_static("Bearer"),
+    );
     Some(response)
 }
 
 /// A name that resolves to loopback but is somebody else's (DNS rebinding) does not count.
 fn names_loopback(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    let Ok(authority) = host.parse::<http::uri::Authority>() else {
+        return false;
+    };
+    let name = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -72,7 +88,10 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = pairs.iter().map(|(name, value)| {
-            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+            (
+                http::HeaderName::from_static(name),
+                http::HeaderValue::from_static(value),
+            )
         });
         pairs.collect()
     }
@@ -84,10 +103,20 @@ mod tests {
             (true, &[("host", "127.0.0.1:8001")]),
             (true, &[("host", "[::1]:8001")]),
             (false, &[("host", "evil.example:8001")]),
-            (false, &[("host", "localhost:8001"), ("origin", "https://evil.example")]),
+            (
+                false,
+                &[
+                    ("host", "localhost:8001"),
+                    ("origin", "https://evil.example"),
+                ],
+            ),
             (false, &[("host", "localhost@evil.example")]),
         ] {
-            assert_eq!(not_admitted(&headers(pairs), None).is_none(), served, "{pairs:?}");
+            assert_eq!(
+                not_admitted(&headers(pairs), None).is_none(),
+                served,
+                "{pairs:?}"
+            );
         }
     }
 
@@ -104,7 +133,11 @@ mod tests {
             (false, ""),
         ] {
             let headers = headers(&[("authorization", value)]);
-            assert_eq!(not_admitted(&headers, Some(&token)).is_none(), served, "{value}");
+            assert_eq!(
+                not_admitted(&headers, Some(&token)).is_none(),
+                served,
+                "{value}"
+            );
         }
         assert!(not_admitted(&HeaderMap::new(), Some(&token)).is_some());
     }

@@ -11,7 +11,11 @@ use crate::health::{DependencyStatus, Level};
 
 /// The process is there.
 pub fn simple() -> Response {
-    answer(StatusCode::OK, "application/json", r#"{"status":"healthy"}"#)
+    answer(
+        StatusCode::OK,
+        "application/json",
+        r#"{"status":"healthy"}"#,
+    )
 }
 
 /// The process need not be restarted.

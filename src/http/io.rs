@@ -25,7 +25,10 @@ impl Window {
     /// Whether a line of the head starts with this name (lower case, with its colon).
     pub fn has_line(&self, name: &str) -> bool {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len());
+        let end = bytes
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap_or(bytes.len());
         bytes[..end].split(|&byte| byte == b'\n').any(|line| {
             line.len() >= name.len() && line[..name.len()].eq_ignore_ascii_case(name.as_bytes())
         })
@@ -38,7 +41,10 @@ impl Window {
     }
 
     fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 
@@ -55,7 +61,12 @@ pub struct Guarded {
 impl Guarded {
     /// Watches over `stream`.
     pub fn new(stream: TcpStream, timeout: Duration, window: Window) -> Self {
-        Self { stream, window, timeout, deadline: None }
+        Self {
+            stream,
+            window,
+            timeout,
+            deadline: None,
+        }
     }
 
     /// Turns "not yet" into an error once the deadline is over. Progress does not move the
@@ -69,10 +80,14 @@ impl Guarded {
             return poll;
         }
         let until = Instant::now() + self.timeout;
-        let deadline =
-            self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        let deadline = self
+            .deadline
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         ready!(deadline.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client does not read",
+        )))
     }
 }
 

@@ -45,7 +45,11 @@ impl Server {
     /// A server on a bound listener.
     #[must_use]
     pub fn new(listener: TcpListener, site: Arc<Site>, limits: Limits) -> Self {
-        Self { listener, site, limits }
+        Self {
+            listener,
+            site,
+            limits,
+        }
     }
 
     /// Serves until `stop` is set; then takes no more connections, closes the idle ones and

@@ -15,7 +15,9 @@ const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// JSON, or Prometheus text to a client that prefers it.
 pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     if expose::prefers_prometheus(accept) {
         return prometheus(site).await;
     }
@@ -24,7 +26,10 @@ pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
         last_processing_time: site.status.last_end(),
         recent_processes: site.status.recent(site.config.store.history_limit),
     };
-    json(StatusCode::OK, &expose::json(&site.metrics.gather(), &numbers))
+    json(
+        StatusCode::OK,
+        &expose::json(&site.metrics.gather(), &numbers),
+    )
 }
 
 /// Prometheus text.
@@ -39,7 +44,9 @@ async fn refresh(site: &Site) {
     let read = async {
         if let Ok((depth, oldest)) = site.store.queue().await {
             site.metrics.queue_depth.set_size((), depth);
-            site.metrics.queue_oldest_trigger_timestamp.set((), oldest.unwrap_or(0.0));
+            site.metrics
+                .queue_oldest_trigger_timestamp
+                .set((), oldest.unwrap_or(0.0));
         }
         if let Ok(counts) = site.store.outbox().await {
             show_outbox(&site.metrics, &counts);
@@ -52,7 +59,9 @@ fn show_outbox(metrics: &Metrics, counts: &[crate::store::OutboxCount]) {
     for &destination in Destination::ALL {
         let mut oldest = f64::INFINITY;
         for &state in DeliveryState::ALL {
-            let found = counts.iter().find(|c| c.destination == destination && c.state == state);
+            let found = counts
+                .iter()
+                .find(|c| c.destination == destination && c.state == state);
             let count = found.map_or(0, |found| found.count);
             metrics.outbox_entries.set_size((destination, state), count);
             match state {
@@ -64,6 +73,8 @@ fn show_outbox(metrics: &Metrics, counts: &[crate::store::OutboxCount]) {
             }
         }
         let oldest = if oldest.is_finite() { oldest } else { 0.0 };
-        metrics.outbox_oldest_entry_timestamp.set((destination,), oldest);
+        metrics
+            .outbox_oldest_entry_timestamp
+            .set((destination,), oldest);
     }
 }

@@ -14,17 +14,37 @@ struct Operation(Route, &'static str, &'static [u16]);
 
 const OPERATIONS: &[Operation] = &[
     Operation(Route::Root, "Who is there", &[200]),
-    Operation(Route::Process, "Ask for a look at the list", &[200, 400, 408, 413, 429, 503]),
+    Operation(
+        Route::Process,
+        "Ask for a look at the list",
+        &[200, 400, 408, 413, 429, 503],
+    ),
     Operation(Route::Trigger, "What became of a trigger", &[200, 404, 503]),
     Operation(Route::Health, "The service as a whole", &[200, 503]),
     Operation(Route::HealthSimple, "The process is there", &[200]),
-    Operation(Route::HealthDependencies, "Each neighbour as last probed", &[200]),
-    Operation(Route::HealthDetailed, "Everything known of the service's health", &[200, 503]),
+    Operation(
+        Route::HealthDependencies,
+        "Each neighbour as last probed",
+        &[200],
+    ),
+    Operation(
+        Route::HealthDetailed,
+        "Everything known of the service's health",
+        &[200, 503],
+    ),
     Operation(Route::Livez, "The process need not be restarted", &[200]),
     Operation(Route::Readyz, "Triggers are taken", &[200, 503]),
     Operation(Route::Status, "The last few cycles", &[200, 503]),
-    Operation(Route::StatusDetailed, "The kept history and the settings", &[200, 503]),
-    Operation(Route::Metrics, "Key figures as JSON, or Prometheus text", &[200]),
+    Operation(
+        Route::StatusDetailed,
+        "The kept history and the settings",
+        &[200, 503],
+    ),
+    Operation(
+        Route::Metrics,
+        "Key figures as JSON, or Prometheus text",
+        &[200],
+    ),
     Operation(Route::MetricsProm, "Prometheus text", &[200]),
     Operation(Route::OpenApi, "This document", &[200]),
 ];
@@ -41,8 +61,15 @@ fn build() -> Value {
     let paths: Map<String, Value> = OPERATIONS
         .iter()
         .map(|Operation(route, summary, codes)| {
-            let method = if *route == Route::Process { "post" } else { "get" };
-            (route.label().to_owned(), json!({ method: operation(*route, summary, codes) }))
+            let method = if *route == Route::Process {
+                "post"
+            } else {
+                "get"
+            };
+            (
+                route.label().to_owned(),
+                json!({ method: operation(*route, summary, codes) }),
+            )
         })
         .collect();
     json!({
@@ -59,8 +86,10 @@ fn build() -> Value {
 }
 
 fn operation(route: Route, summary: &str, codes: &[u16]) -> Value {
-    let responses: Map<String, Value> =
-        codes.iter().map(|&code| (code.to_string(), response(route, code))).collect();
+    let responses: Map<String, Value> = codes
+        .iter()
+        .map(|&code| (code.to_string(), response(route, code)))
+        .collect();
     let mut operation = json!({ "summary": summary, "responses": responses });
     if route == Route::Trigger {
         operation["parameters"] = json!([{
@@ -137,7 +166,10 @@ mod tests {
             Route::Unmatched,
         ];
         for route in Route::ALL.iter().filter(|route| !admin.contains(route)) {
-            assert!(document["paths"][route.label()].is_object(), "{route} is missing");
+            assert!(
+                document["paths"][route.label()].is_object(),
+                "{route} is missing"
+            );
         }
     }
 }

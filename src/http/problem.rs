@@ -18,7 +18,11 @@ struct Problem<'a> {
 pub fn problem(status: StatusCode, detail: &str) -> Response {
     let request_id = format!("{:016x}", fastrand::u64(..));
     if status.is_server_error() {
-        tracing::warn!(status = status.as_u16(), request_id, "request refused: {detail}");
+        tracing::warn!(
+            status = status.as_u16(),
+            request_id,
+            "request refused: {detail}"
+        );
     }
     let problem = Problem {
         r#type: "about:blank",
@@ -27,7 +31,11 @@ pub fn problem(status: StatusCode, detail: &str) -> Response {
         detail,
         request_id,
     };
-    answer(status, "application/problem+json", serde_json::to_vec(&problem).unwrap_or_default())
+    answer(
+        status,
+        "application/problem+json",
+        serde_json::to_vec(&problem).unwrap_or_default(),
+    )
 }
 
 /// 404 with the text that clients know.
@@ -38,23 +46,32 @@ pub fn not_found() -> Response {
 /// 405 with the text that clients know, and what is allowed.
 pub fn method_not_allowed(allow: &'static str) -> Response {
     let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }
 
 /// 503 that says when to come back.
 pub fn unavailable(detail: &str, retry_after_seconds: u32) -> Response {
-    retry_after(problem(StatusCode::SERVICE_UNAVAILABLE, detail), retry_after_seconds)
+    retry_after(
+        problem(StatusCode::SERVICE_UNAVAILABLE, detail),
+        retry_after_seconds,
+    )
 }
 
 /// Adds `Retry-After`.
 pub fn retry_after(mut response: Response, seconds: u32) -> Response {
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 
 /// Ends the connection after this answer.
 pub fn and_close(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

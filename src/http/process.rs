@@ -59,7 +59,11 @@ struct TriggerView<'a> {
 /// Stores a trigger, then says so.
 pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
     if site.status.is_draining() {
-        return refused(site, TriggerResult::RejectedDraining, unavailable("Shutting down", 5));
+        return refused(
+            site,
+            TriggerResult::RejectedDraining,
+            unavailable("Shutting down", 5),
+        );
     }
     let (head, body) = request.into_parts();
     let body = match site.bodies.read(body).await {
@@ -89,10 +93,13 @@ fn trigger_data(body: ReadBody) -> Option<Box<str>> {
     if body.size == 0 {
         return None;
     }
-    let text = String::from_utf8(body.kept).ok().filter(|text| {
-        !text.is_empty() && serde_json::from_str::<&RawValue>(text).is_ok()
-    });
-    Some(text.unwrap_or_else(|| format!("{{\"body_bytes\":{}}}", body.size)).into())
+    let text = String::from_utf8(body.kept)
+        .ok()
+        .filter(|text| !text.is_empty() && serde_json::from_str::<&RawValue>(text).is_ok());
+    Some(
+        text.unwrap_or_else(|| format!("{{\"body_bytes\":{}}}", body.size))
+            .into(),
+    )
 }
 
 async fn accept(site: &Site, accepted: Accepted, headers: &HeaderMap) -> Response {
@@ -138,18 +145,26 @@ fn not_stored(site: &Site, error: &StoreError) -> Response {
         let busy = retry_after(json(StatusCode::TOO_MANY_REQUESTS, &body), RETRY_FULL);
         return refused(site, TriggerResult::RejectedFull, busy);
     }
-    let down = unavailable("The trigger could not be stored; nothing was accepted", RETRY_STORE);
+    let down = unavailable(
+        "The trigger could not be stored; nothing was accepted",
+        RETRY_STORE,
+    );
     refused(site, TriggerResult::RejectedStore, down)
 }
 
 /// `wait` of `Prefer` (RFC 7240), in seconds; anything that is not understood is ignored.
 fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
-    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let preferences = headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let seconds: u64 = preferences
         .flat_map(|value| value.split(','))
         .find_map(|preference| {
             let (name, value) = preference.split(';').next()?.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
+            name.trim()
+                .eq_ignore_ascii_case("wait")
+                .then(|| value.trim().trim_matches('"'))
         })?
         .parse()
         .ok()?;
@@ -166,7 +181,11 @@ pub async fn trigger(site: &Site, id: &str) -> Response {
     let running = status.state == TriggerState::Pending && site.status.is_serving(status.seq);
     let view = TriggerView {
         trigger_id: id,
-        status: if running { TriggerState::Running } else { status.state },
+        status: if running {
+            TriggerState::Running
+        } else {
+            status.state
+        },
         accepted: status.accepted,
         processing_id: status.processing_id,
     };
@@ -178,9 +197,12 @@ mod tests {
     use super::*;
 
     fn prefer(values: &[&'static str]) -> Option<u64> {
-        let values = values
-            .iter()
-            .map(|value| (http::HeaderName::from_static("prefer"), value.parse().unwrap()));
+        let values = values.iter().map(|value| {
+            (
+                http::HeaderName::from_static("prefer"),
+                value.parse().unwrap(),
+            )
+        });
         preferred_wait(&values.collect()).map(|wait| wait.as_secs())
     }
 
@@ -199,13 +221,20 @@ mod tests {
     #[test]
     fn only_json_is_kept_of_a_body() {
         let data = |bytes: &[u8]| {
-            trigger_data(ReadBody { kept: bytes.to_vec(), size: bytes.len() }).map(String::from)
+            trigger_data(ReadBody {
+                kept: bytes.to_vec(),
+                size: bytes.len(),
+            })
+            .map(String::from)
         };
         assert_eq!(data(b""), None);
         assert_eq!(data(b"{\"a\": 1}").as_deref(), Some("{\"a\": 1}"));
         assert_eq!(data(b"{\"a\": 1").as_deref(), Some("{\"body_bytes\":7}"));
         assert_eq!(data(b"\xff\xfe").as_deref(), Some("{\"body_bytes\":2}"));
-        let long = trigger_data(ReadBody { kept: Vec::new(), size: 70_000 });
+        let long = trigger_data(ReadBody {
+            kept: Vec::new(),
+            size: 70_000,
+        });
         assert_eq!(long.as_deref(), Some("{\"body_bytes\":70000}"));
     }
 }

@@ -66,7 +66,16 @@ impl Site {
         health: Arc<Health>,
     ) -> Self {
         let bodies = Bodies::new(config.http.max_body_bytes, config.http.body_timeout);
-        Self { kind, config, store, metrics, clock, status, health, bodies }
+        Self {
+            kind,
+            config,
+            store,
+            metrics,
+            clock,
+            status,
+            health,
+            bodies,
+        }
     }
 
     /// Answers one request and counts it.
@@ -82,7 +91,9 @@ impl Site {
         };
         let code = Code(response.status());
         self.metrics.http_requests.inc(Answer(method, route, code));
-        self.metrics.http_request_duration.observe(Endpoint(method, route), begun.elapsed());
+        self.metrics
+            .http_request_duration
+            .observe(Endpoint(method, route), begun.elapsed());
         response
     }
 
@@ -125,7 +136,9 @@ impl Site {
         match route {
             Route::Process => {
                 let span = span::server("POST", route.label(), request.headers());
-                process::process(self, request, &span).instrument(span.clone()).await
+                process::process(self, request, &span)
+                    .instrument(span.clone())
+                    .await
             }
             Route::Root => status::root(self),
             Route::Health => health::health(self),
@@ -191,7 +204,10 @@ fn public(path: &str) -> Option<(Route, &str)> {
 }
 
 fn operators(path: &str) -> Option<(Route, &str)> {
-    if let Some(id) = path.strip_prefix("/deliveries/").and_then(|rest| rest.strip_suffix("/retry")) {
+    if let Some(id) = path
+        .strip_prefix("/deliveries/")
+        .and_then(|rest| rest.strip_suffix("/retry"))
+    {
         return (!id.is_empty() && !id.contains('/')).then_some((Route::DeliveryRetry, id));
     }
     let route = match path {

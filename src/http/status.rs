@@ -15,7 +15,11 @@ pub const SERVICE_NAME: &str = "match-list-processor";
 
 /// Who is there.
 pub fn root(site: &Site) -> Response {
-    let state = if site.status.is_draining() { "stopping" } else { "running" };
+    let state = if site.status.is_draining() {
+        "stopping"
+    } else {
+        "running"
+    };
     let body = value!({
         "service_name": SERVICE_NAME,
         "version": env!("CARGO_PKG_VERSION"),
@@ -48,7 +52,10 @@ pub async fn detailed(site: &Site) -> Response {
         .map(|setting| (setting.name.to_lowercase(), Value::String(setting.value)))
         .collect();
     // The names that clients know.
-    let api = configuration.get("api_base_url").cloned().unwrap_or_default();
+    let api = configuration
+        .get("api_base_url")
+        .cloned()
+        .unwrap_or_default();
     configuration.insert("fogis_api_client_url".to_owned(), api);
     body["configuration"] = Value::Object(configuration);
     json(StatusCode::OK, &body)

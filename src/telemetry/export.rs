@@ -11,8 +11,8 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig, WithTon
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingResult, SdkTracerProvider, ShouldSample, Span,
-    SpanData, SpanExporter as ExportSpans, SpanProcessor,
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingResult, SdkTracerProvider,
+    ShouldSample, Span, SpanData, SpanExporter as ExportSpans, SpanProcessor,
 };
 
 use super::metrics::Metrics;
@@ -46,7 +46,9 @@ pub fn provider(
         .with_sampler(LocalParent(sampler(config)))
         .with_max_links_per_span(128)
         .with_resource(resource(config));
-    let Some(receiver) = &config.exporter else { return Ok(builder.build()) };
+    let Some(receiver) = &config.exporter else {
+        return Ok(builder.build());
+    };
     let pending = Arc::new(AtomicUsize::new(0));
     let exporter = Counted {
         inner: exporter(receiver)?,
@@ -58,7 +60,9 @@ pub fn provider(
         .with_max_export_batch_size(config.max_batch_size)
         .with_scheduled_delay(config.schedule_delay)
         .build();
-    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batch).build();
+    let processor = BatchSpanProcessor::builder(exporter)
+        .with_batch_config(batch)
+        .build();
     let bounded = Bounded {
         inner: processor,
         pending,
@@ -86,7 +90,9 @@ fn exporter(
                 .with_tonic()
                 .with_endpoint(&receiver.endpoint)
                 .with_timeout(receiver.timeout)
-                .with_metadata(tonic::metadata::MetadataMap::from_headers(metadata.collect()))
+                .with_metadata(tonic::metadata::MetadataMap::from_headers(
+                    metadata.collect(),
+                ))
                 .build()
         }
     }
@@ -95,12 +101,18 @@ fn exporter(
 fn resource(config: &OtelConfig) -> Resource {
     let pairs = config.resource_attributes.split(',').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
-        Some(KeyValue::new(name.trim().to_owned(), value.trim().to_owned()))
+        Some(KeyValue::new(
+            name.trim().to_owned(),
+            value.trim().to_owned(),
+        ))
     });
     Resource::builder_empty()
         .with_attributes(pairs)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .with_attribute(KeyValue::new("service.instance.id", format!("{:032x}", fastrand::u128(..))))
+        .with_attribute(KeyValue::new(
+            "service.instance.id",
+            format!("{:032x}", fastrand::u128(..)),
+        ))
         .with_service_name(config.service_name.clone())
         .build()
 }
@@ -137,9 +149,10 @@ impl ShouldSample for LocalParent {
             true => Sampler::AlwaysOn,
             false => Sampler::AlwaysOff,
         });
-        follow.as_ref().unwrap_or(&self.0).should_sample(
-            parent, trace_id, name, kind, attributes, links,
-        )
+        follow
+            .as_ref()
+            .unwrap_or(&self.0)
+            .should_sample(parent, trace_id, name, kind, attributes, links)
     }
 }
 

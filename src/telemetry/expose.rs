@@ -36,8 +36,11 @@ pub fn json(families: &[MetricFamily], numbers: &StatusNumbers) -> Value {
     let changed = sum(families, "cycles_with_changes_total", |_| true);
     let running = sum(families, "cycles_in_progress", |_| true);
     let (seconds, count) = durations(families, "cycle_duration_seconds");
+    // The counts are whole numbers that a gather holds as floats.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let total_count = total as u64;
     value!({
-        "total_processing_count": total.round(),
+        "total_processing_count": total_count,
         "average_duration": ratio(seconds, count as f64),
         "success_rate": ratio(success, total),
         "changes_detection_rate": ratio(changed, total),
@@ -49,17 +52,28 @@ pub fn json(families: &[MetricFamily], numbers: &StatusNumbers) -> Value {
 
 /// Three decimals; nothing divided by nothing is 0.
 fn ratio(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { (part / whole * 1e3).round() / 1e3 } else { 0.0 }
+    if whole > 0.0 {
+        (part / whole * 1e3).round() / 1e3
+    } else {
+        0.0
+    }
 }
 
 fn find<'a>(families: &'a [MetricFamily], name: &str) -> Option<&'a MetricFamily> {
-    families.iter().find(|family| family.name().strip_prefix(PREFIX) == Some(name))
+    families
+        .iter()
+        .find(|family| family.name().strip_prefix(PREFIX) == Some(name))
 }
 
 fn sum(families: &[MetricFamily], name: &str, only: impl Fn(&str) -> bool) -> f64 {
-    let Some(family) = find(families, name) else { return 0.0 };
+    let Some(family) = find(families, name) else {
+        return 0.0;
+    };
     let series = family.get_metric().iter().filter(|metric| {
-        metric.get_label().first().is_none_or(|label| only(label.value()))
+        metric
+            .get_label()
+            .first()
+            .is_none_or(|label| only(label.value()))
     });
     let value = |metric: &prometheus::proto::Metric| match family.get_field_type() {
         prometheus::proto::MetricType::GAUGE => metric.get_gauge().get_value(),
@@ -69,11 +83,19 @@ fn sum(families: &[MetricFamily], name: &str, only: impl Fn(&str) -> bool) -> f6
 }
 
 fn durations(families: &[MetricFamily], name: &str) -> (f64, u64) {
-    let Some(family) = find(families, name) else { return (0.0, 0) };
-    family.get_metric().iter().fold((0.0, 0), |(seconds, count), metric| {
-        let histogram = metric.get_histogram();
-        (seconds + histogram.get_sample_sum(), count + histogram.get_sample_count())
-    })
+    let Some(family) = find(families, name) else {
+        return (0.0, 0);
+    };
+    family
+        .get_metric()
+        .iter()
+        .fold((0.0, 0), |(seconds, count), metric| {
+            let histogram = metric.get_histogram();
+            (
+                seconds + histogram.get_sample_sum(),
+                count + histogram.get_sample_count(),
+            )
+        })
 }
 
 /// Whether a client prefers the text form over JSON. Without a preference it gets JSON.
@@ -120,7 +142,10 @@ mod tests {
             (Some(prometheus_2), true),
             (Some(prometheus_3), true),
             (Some("text/plain; version=0.0.4"), true),
-            (Some("text/plain;version=0.0.4;q=0.5, application/json"), false),
+            (
+                Some("text/plain;version=0.0.4;q=0.5, application/json"),
+                false,
+            ),
             (Some("text/plain"), false),
             (Some("application/json"), false),
             (Some("*/*"), false),
@@ -139,18 +164,25 @@ mod tests {
         let empty = json(&metrics.gather(), &StatusNumbers::default());
         assert_eq!(empty["success_rate"], 0.0);
         assert_eq!(empty["average_duration"], 0.0);
-        for (outcome, seconds) in
-            [(Outcome::Success, 1.0), (Outcome::Success, 2.0), (Outcome::Failure, 4.0)]
-        {
+        for (outcome, seconds) in [
+            (Outcome::Success, 1.0),
+            (Outcome::Success, 2.0),
+            (Outcome::Failure, 4.0),
+        ] {
             metrics.cycles.inc((outcome,));
-            metrics.cycle_duration.observe((outcome,), Duration::from_secs_f64(seconds));
+            metrics
+                .cycle_duration
+                .observe((outcome,), Duration::from_secs_f64(seconds));
         }
         metrics.cycles_with_changes.inc(());
         let _running = metrics.cycles_in_progress.guard(());
-        let numbers = StatusNumbers { last_processing_time: Some(5.5), recent_processes: 3 };
+        let numbers = StatusNumbers {
+            last_processing_time: Some(5.5),
+            recent_processes: 3,
+        };
         let shown = json(&metrics.gather(), &numbers);
         let expected = value!({
-            "total_processing_count": 3.0,
+            "total_processing_count": 3,
             "average_duration": 2.333,
             "success_rate": 0.667,
             "changes_detection_rate": 0.333,

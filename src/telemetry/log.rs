@@ -48,7 +48,10 @@ where
 fn json(mut writer: Writer<'_>, event: &Event<'_>, mut fields: Fields) -> fmt::Result {
     let mut line = Map::new();
     let meta = event.metadata();
-    line.insert("timestamp".into(), jiff::Timestamp::now().to_string().into());
+    line.insert(
+        "timestamp".into(),
+        jiff::Timestamp::now().to_string().into(),
+    );
     line.insert("level".into(), meta.level().as_str().into());
     line.insert("target".into(), meta.target().into());
     line.insert("message".into(), fields.message.into());
@@ -71,7 +74,11 @@ fn text(mut writer: Writer<'_>, event: &Event<'_>, fields: Fields) -> fmt::Resul
     let now = jiff::tz::TimeZone::system().to_datetime(jiff::Timestamp::now());
     let now = now.strftime("%H:%M:%S%.3f").to_string();
     if writer.has_ansi_escapes() {
-        write!(writer, "\x1b[90m{now}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m {}", fields.message)?;
+        write!(
+            writer,
+            "\x1b[90m{now}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m {}",
+            fields.message
+        )?;
     } else {
         write!(writer, "{now} {level:>5} {}", fields.message)?;
     }
@@ -94,7 +101,12 @@ fn current() -> Option<(String, String)> {
     let context = opentelemetry::Context::current();
     let span = context.span();
     let context = span.span_context();
-    context.is_valid().then(|| (context.trace_id().to_string(), context.span_id().to_string()))
+    context.is_valid().then(|| {
+        (
+            context.trace_id().to_string(),
+            context.span_id().to_string(),
+        )
+    })
 }
 
 /// The fields of an event.
@@ -166,7 +178,12 @@ pub fn has_colours() -> bool {
 pub fn report_panics(metrics: Arc<Metrics>) {
     std::panic::set_hook(Box::new(move |panic| {
         metrics.panics.inc(());
-        let place = panic.location().map_or_else(String::new, ToString::to_string);
-        tracing::error!(place, "a panic, which is a defect of the program, at {place}");
+        let place = panic
+            .location()
+            .map_or_else(String::new, ToString::to_string);
+        tracing::error!(
+            place,
+            "a panic, which is a defect of the program, at {place}"
+        );
     }));
 }

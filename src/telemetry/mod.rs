@@ -45,7 +45,9 @@ impl Telemetry {
                 .enable_all()
                 .build()
         });
-        let runtime = runtime.transpose().context("cannot start the thread that sends traces")?;
+        let runtime = runtime
+            .transpose()
+            .context("cannot start the thread that sends traces")?;
         let provider = {
             let _inside = runtime.as_ref().map(tokio::runtime::Runtime::enter);
             let (config, metrics) = (config.otel.clone(), Arc::clone(metrics));
@@ -78,7 +80,11 @@ impl Telemetry {
             let _ = done.send(());
         };
         // A receiver that hangs would block the call for longer than it promises.
-        if std::thread::Builder::new().name("flush".into()).spawn(flush).is_ok() {
+        if std::thread::Builder::new()
+            .name("flush".into())
+            .spawn(flush)
+            .is_ok()
+        {
             let _ = ended.recv_timeout(within);
         }
         if let Some(runtime) = runtime {
@@ -114,7 +120,11 @@ fn dispatch(config: &Config, metrics: &Arc<Metrics>, provider: &SdkTracerProvide
         LogFormat::Text => log::Format::Text,
     };
     let shown = move |meta: &tracing::Metadata<'_>| {
-        let level = if is_ours(meta.target()) { level } else { level.min(LevelFilter::WARN) };
+        let level = if is_ours(meta.target()) {
+            level
+        } else {
+            level.min(LevelFilter::WARN)
+        };
         *meta.level() <= level
     };
     let lines = tracing_subscriber::fmt::layer()
@@ -124,7 +134,12 @@ fn dispatch(config: &Config, metrics: &Arc<Metrics>, provider: &SdkTracerProvide
         .with_filter(filter_fn(move |meta| meta.is_event() && shown(meta)));
     let counted = log::Counting(Arc::clone(metrics))
         .with_filter(filter_fn(move |meta| meta.is_event() && shown(meta)));
-    Dispatch::new(tracing_subscriber::registry().with(spans).with(lines).with(counted))
+    Dispatch::new(
+        tracing_subscriber::registry()
+            .with(spans)
+            .with(lines)
+            .with(counted),
+    )
 }
 
 fn is_ours(target: &str) -> bool {

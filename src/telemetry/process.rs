@@ -13,16 +13,27 @@ pub struct ProcessCollector {
     gauges: Vec<Gauge>,
 }
 
-const CPU: (&str, &str) =
-    ("process_cpu_seconds_total", "Seconds of CPU time that the process has used, user and system.");
+const CPU: (&str, &str) = (
+    "process_cpu_seconds_total",
+    "Seconds of CPU time that the process has used, user and system.",
+);
 
 const GAUGES: &[(&str, &str)] = &[
-    ("process_resident_memory_bytes", "Bytes of memory that the process has resident."),
-    ("process_virtual_memory_bytes", "Bytes of virtual memory of the process."),
+    (
+        "process_resident_memory_bytes",
+        "Bytes of memory that the process has resident.",
+    ),
+    (
+        "process_virtual_memory_bytes",
+        "Bytes of virtual memory of the process.",
+    ),
     ("process_open_fds", "Open file descriptors."),
     ("process_max_fds", "File descriptors that may be open."),
     ("process_threads", "Threads of the process."),
-    ("process_start_time_seconds", "Unix time at which the process started."),
+    (
+        "process_start_time_seconds",
+        "Unix time at which the process started.",
+    ),
 ];
 
 impl ProcessCollector {
@@ -35,7 +46,10 @@ impl ProcessCollector {
         let gauge = |(name, help): &(&str, &str)| Gauge::with_opts(Opts::new(*name, *help));
         Self {
             cpu: Counter::with_opts(Opts::new(CPU.0, CPU.1)).expect("a legal name"),
-            gauges: GAUGES.iter().map(|one| gauge(one).expect("a legal name")).collect(),
+            gauges: GAUGES
+                .iter()
+                .map(|one| gauge(one).expect("a legal name"))
+                .collect(),
         }
     }
 
@@ -50,7 +64,9 @@ impl ProcessCollector {
             buckets: vec![],
         };
         let gauges = GAUGES.iter().map(|&one| spec("gauge", one));
-        std::iter::once(spec("counter", CPU)).chain(gauges).collect()
+        std::iter::once(spec("counter", CPU))
+            .chain(gauges)
+            .collect()
     }
 }
 
@@ -62,7 +78,11 @@ impl Default for ProcessCollector {
 
 impl Collector for ProcessCollector {
     fn desc(&self) -> Vec<&Desc> {
-        self.cpu.desc().into_iter().chain(self.gauges.iter().flat_map(Collector::desc)).collect()
+        self.cpu
+            .desc()
+            .into_iter()
+            .chain(self.gauges.iter().flat_map(Collector::desc))
+            .collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -73,7 +93,11 @@ impl Collector for ProcessCollector {
                 gauge.set(value);
             }
         }
-        self.cpu.collect().into_iter().chain(self.gauges.iter().flat_map(Collector::collect)).collect()
+        self.cpu
+            .collect()
+            .into_iter()
+            .chain(self.gauges.iter().flat_map(Collector::collect))
+            .collect()
     }
 }
 

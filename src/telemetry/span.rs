@@ -26,7 +26,8 @@ pub fn server(method: &'static str, route: &'static str, headers: &HeaderMap) ->
         http.route = route,
     );
     if headers.contains_key("traceparent") {
-        let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+        let parent =
+            TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
         if parent.span().span_context().is_valid() {
             let _ = span.set_parent(parent);
         }
@@ -136,7 +137,11 @@ pub fn traceparent_of(span: &Span) -> Option<String> {
     let context = context.span().span_context().clone();
     context.is_valid().then(|| {
         let flags = context.trace_flags().to_u8();
-        format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id())
+        format!(
+            "00-{}-{}-{flags:02x}",
+            context.trace_id(),
+            context.span_id()
+        )
     })
 }
 

@@ -10,8 +10,8 @@ use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use url::Url;
 
-use crate::client::{Call, CallError, Caller, Health, HealthStatus, client, endpoint};
 pub use crate::client::Timeouts;
+use crate::client::{Call, CallError, Caller, Health, HealthStatus, client, endpoint};
 use crate::telemetry::labels::{Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 
@@ -87,7 +87,11 @@ impl Upstream {
         metrics: Arc<Metrics>,
     ) -> reqwest::Result<Self> {
         let client = client(&base, timeouts)?;
-        let caller = Caller { dependency: Dependency::ApiClient, client, metrics };
+        let caller = Caller {
+            dependency: Dependency::ApiClient,
+            client,
+            metrics,
+        };
         Ok(Self::Http(HttpSource { base, caller, cap }))
     }
 
@@ -107,7 +111,10 @@ impl Upstream {
             Self::File { path, cap } => read_file(path, *cap).await?,
             Self::Memory(list) => list()?,
         };
-        Ok(Fetched::List { body, validators: Validators::default() })
+        Ok(Fetched::List {
+            body,
+            validators: Validators::default(),
+        })
     }
 
     /// Asks how the source is.
@@ -127,7 +134,10 @@ impl Upstream {
 
 async fn read_file(path: &std::path::Path, cap: usize) -> Result<Bytes, CallError> {
     let failed = |error: std::io::Error| {
-        CallError::of(ErrorKind::File, &format!("{} cannot be read: {error}", path.display()))
+        CallError::of(
+            ErrorKind::File,
+            &format!("{} cannot be read: {error}", path.display()),
+        )
     };
     let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
     if usize::try_from(size).map_or(true, |size| size > cap) {
@@ -140,14 +150,22 @@ async fn read_file(path: &std::path::Path, cap: usize) -> Result<Bytes, CallErro
 impl HttpSource {
     async fn fetch(&self, validators: &Validators) -> Result<Fetched, CallError> {
         let url = endpoint(&self.base, "/matches");
-        let mut request = self.caller.client.get(url).header(ACCEPT, "application/json");
+        let mut request = self
+            .caller
+            .client
+            .get(url)
+            .header(ACCEPT, "application/json");
         if let Some(etag) = &validators.etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
         if let Some(date) = &validators.last_modified {
             request = request.header(IF_MODIFIED_SINCE, date);
         }
-        let call = Call { request, name: ("GET", "/matches"), cap: self.cap };
+        let call = Call {
+            request,
+            name: ("GET", "/matches"),
+            cap: self.cap,
+        };
         let answer = self.caller.call(call).await?;
         let invalid = |message: &str| Err(CallError::of(ErrorKind::Invalid, message));
         match answer.status {
@@ -156,7 +174,12 @@ impl HttpSource {
                 return Ok(Fetched::NotModified);
             }
             StatusCode::NOT_MODIFIED => return invalid("the service answered 304 unasked"),
-            other => return invalid(&format!("the service answered {} without a list", other.as_u16())),
+            other => {
+                return invalid(&format!(
+                    "the service answered {} without a list",
+                    other.as_u16()
+                ));
+            }
         }
         if let Some(problem) = no_list(&answer.body) {
             return invalid(problem);
@@ -165,14 +188,24 @@ impl HttpSource {
             let value = answer.headers.get(name)?;
             Some(value.to_str().ok()?.to_owned())
         };
-        let validators = Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) };
-        Ok(Fetched::List { body: answer.body, validators })
+        let validators = Validators {
+            etag: text(ETAG),
+            last_modified: text(LAST_MODIFIED),
+        };
+        Ok(Fetched::List {
+            body: answer.body,
+            validators,
+        })
     }
 
     /// Any answer shows that the service is there; only its own word shows that it is well.
     async fn probe(&self) -> Result<HealthStatus, CallError> {
         let request = self.caller.client.get(endpoint(&self.base, "/health"));
-        let call = Call { request, name: ("GET", "/health"), cap: HEALTH_CAP };
+        let call = Call {
+            request,
+            name: ("GET", "/health"),
+            cap: HEALTH_CAP,
+        };
         let body = match self.caller.call(call).await {
             Ok(answer) => answer.body,
             Err(error) if error.status.is_some_and(|status| status < 500) => {
@@ -197,9 +230,9 @@ fn no_list(body: &[u8]) -> Option<&'static str> {
     match body.trim_ascii_start().first() {
         Some(b'[' | b'{') => None,
         None => Some("the answer is empty"),
-        Some(b'<') => Some(
-            "the answer is HTML, not a list: has the login behind the service expired?",
-        ),
+        Some(b'<') => {
+            Some("the answer is HTML, not a list: has the login behind the service expired?")
+        }
         Some(_) => Some("the answer is not a list"),
     }
 }
