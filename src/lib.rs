@@ -23,6 +23,7 @@ pub mod commands;
 pub mod config;
 pub mod cycle;
 pub mod delivery;
+pub mod demo;
 pub mod domain;
 pub mod health;
 pub mod http;

@@ -1,7 +1,7 @@
 //! What the program can be told to do.
 
 mod check_config;
-// mod demo;
+mod demo;
 mod healthcheck;
 mod serve;
 
@@ -30,6 +30,8 @@ enum Command {
     CheckConfig,
     /// Ask a running daemon on this machine whether it is healthy; for container health checks
     Healthcheck,
+    /// Show the whole daemon at work on a match list of its own, without settings or network
+    Demo(demo::Arguments),
 }
 
 /// Does what the command line says.
@@ -41,5 +43,6 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         None | Some(Command::Run) => serve::run(cli.accept_empty_baseline),
         Some(Command::CheckConfig) => check_config::run(),
         Some(Command::Healthcheck) => healthcheck::run(),
+        Some(Command::Demo(arguments)) => demo::run(&arguments),
     }
 }

@@ -14,6 +14,8 @@ pub struct LogConfig {
     pub level: LevelFilter,
     /// `LOG_FORMAT`.
     pub format: LogFormat,
+    /// A file instead of standard error; set by the demonstration only.
+    pub file: Option<std::path::PathBuf>,
 }
 
 crate::labels! {
@@ -36,6 +38,7 @@ impl LogConfig {
         Self {
             level,
             format: format(from),
+            file: None,
         }
     }
 }

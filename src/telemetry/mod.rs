@@ -19,6 +19,7 @@ use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::{Config, LogFormat};
@@ -67,7 +68,7 @@ impl Telemetry {
             }
         }
         .context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
-        let dispatch = dispatch(config, metrics, &provider);
+        let dispatch = dispatch(config, metrics, &provider)?;
         Ok((Self { provider, runtime }, dispatch))
     }
 
@@ -104,7 +105,11 @@ pub fn start(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Telemetr
     Ok(telemetry)
 }
 
-fn dispatch(config: &Config, metrics: &Arc<Metrics>, provider: &SdkTracerProvider) -> Dispatch {
+fn dispatch(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    provider: &SdkTracerProvider,
+) -> anyhow::Result<Dispatch> {
     let level = config.log.level;
     // Filters stand on the layers: one for all would hide spans together with log lines.
     let spans = tracing_opentelemetry::layer()
@@ -127,19 +132,27 @@ fn dispatch(config: &Config, metrics: &Arc<Metrics>, provider: &SdkTracerProvide
         };
         *meta.level() <= level
     };
+    let to_terminal = config.log.file.is_none();
+    let writer = match &config.log.file {
+        None => BoxMakeWriter::new(std::io::stderr),
+        Some(path) => BoxMakeWriter::new(std::sync::Mutex::new(
+            std::fs::File::create(path)
+                .with_context(|| format!("cannot write {}", path.display()))?,
+        )),
+    };
     let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(matches!(format, log::Format::Text) && log::has_colours())
+        .with_ansi(to_terminal && matches!(format, log::Format::Text) && log::has_colours())
         .event_format(format)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_filter(filter_fn(move |meta| meta.is_event() && shown(meta)));
     let counted = log::Counting(Arc::clone(metrics))
         .with_filter(filter_fn(move |meta| meta.is_event() && shown(meta)));
-    Dispatch::new(
+    Ok(Dispatch::new(
         tracing_subscriber::registry()
             .with(spans)
             .with(lines)
             .with(counted),
-    )
+    ))
 }
 
 fn is_ours(target: &str) -> bool {
