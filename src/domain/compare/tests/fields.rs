@@ -271,6 +271,18 @@ fn what_one_side_does_not_tell_is_no_change() {
         }
         assert_eq!(found(a_match(), with(json!({key: null}))), [], "{key}");
     }
+    for key in ["installd", "uppskjuten", "avbruten"] {
+        assert_eq!(
+            found(with(json!({key: true})), with(json!({key: null}))),
+            [],
+            "{key}"
+        );
+        assert_eq!(
+            found(with(json!({key: null})), with(json!({key: true}))),
+            [],
+            "{key}"
+        );
+    }
     for key in ["lag1lagid", "anlaggningid", "tavlingid", "lag2foreningid"] {
         assert_eq!(
             found(with(json!({key: 0})), a_match()),
