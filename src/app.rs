@@ -28,7 +28,7 @@ use crate::http::{Limits, Server, Site, SiteKind};
 use crate::shutdown::{Deadline, raised};
 use crate::store::{Exporter, NewTrigger, OpenError, Store};
 use crate::telemetry::labels::{Dependency, Outcome, Previous, TriggerSource};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{About, Metrics};
 use crate::upstream::{Timeouts, Upstream};
 
 /// Threads that serve requests.
@@ -156,6 +156,10 @@ impl App {
             queue_capacity: config.store.queue_capacity,
             history: config.store.history_limit,
         };
+        metrics.about(About {
+            requested_mode: &config.mode.requested,
+            active_mode: config.mode.mode.label(),
+        });
         let texts = Arc::new(texts(&config)?);
         let store = Store::open(&config.store.data_folder, limits, Arc::clone(&metrics))?;
         let file = &config.store.previous_matches_file;

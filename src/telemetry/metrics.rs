@@ -3,7 +3,7 @@
 //! The doc comment of a field is the family's HELP text.
 
 use super::family::{
-    Answer, Counter, Endpoint, FamilySpec, FloatGauge, Gauge, Histogram, Registrar,
+    Answer, Counter, Endpoint, FamilySpec, FloatGauge, Gauge, Histogram, PREFIX, Registrar,
 };
 use super::labels::{
     Anomaly, AssetFile, AssetResult, AttemptResult, CallResult, Closed, DeadReason, DeliveryResult,
@@ -48,7 +48,12 @@ macro_rules! catalogue {
                     $(let buckets = { let _ = buckets; $buckets };)?
                     let $field = $kind::register(&mut to, $name, &[$($help),+], buckets);
                 )+
-                Self { registrar: to, $($field),+ }
+                let metrics = Self { registrar: to, $($field),+ };
+                // Nothing is down before a probe has failed, nor what is not in use.
+                for &dependency in Dependency::ALL {
+                    metrics.dependency_up.set((dependency,), 1);
+                }
+                metrics
             }
         }
     };
@@ -167,7 +172,56 @@ impl Default for Metrics {
     }
 }
 
+/// What the program is and how it runs, told once.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// The mode that was asked for.
+    pub requested_mode: &'a str,
+    /// The mode that takes effect.
+    pub active_mode: &'a str,
+}
+
+const BUILD_INFO: (&str, &[&str], &str) = (
+    "build_info",
+    &["version", "revision", "rustc"],
+    "Always 1; the labels say what was built.",
+);
+const MODE_INFO: (&str, &[&str], &str) = (
+    "mode_info",
+    &["requested", "active"],
+    "Always 1; the labels say which mode was asked for and which one runs.",
+);
+
 impl Metrics {
+    /// Adds what never changes while the program runs: the build, the mode, the process.
+    ///
+    /// # Panics
+    /// When it is called twice.
+    pub fn about(&self, about: About<'_>) {
+        let known = |mode: &str| match mode {
+            "event-driven" => "event-driven",
+            "unified" => "unified",
+            "legacy" => "legacy",
+            _ => "other",
+        };
+        let build = [
+            env!("CARGO_PKG_VERSION"),
+            env!("MLP_REVISION"),
+            env!("MLP_RUSTC"),
+        ];
+        let modes = [known(about.requested_mode), known(about.active_mode)];
+        for ((name, labels, help), values) in [(BUILD_INFO, &build[..]), (MODE_INFO, &modes[..])] {
+            let opts = prometheus::Opts::new(format!("{PREFIX}{name}"), help);
+            let gauge = prometheus::IntGaugeVec::new(opts, labels).expect("a legal name");
+            gauge.with_label_values(values).set(1);
+            self.registry()
+                .register(Box::new(gauge))
+                .expect("called once");
+        }
+        let process = Box::new(super::process::ProcessCollector::new());
+        self.registry().register(process).expect("called once");
+    }
+
     /// The present values of every family.
     #[must_use]
     pub fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
@@ -176,8 +230,18 @@ impl Metrics {
 
     /// What is registered, in the order of the catalogue.
     #[must_use]
-    pub fn specs(&self) -> &[FamilySpec] {
-        &self.registrar.specs
+    pub fn specs(&self) -> Vec<FamilySpec> {
+        let info = |(name, labels, help): (&str, &[&'static str], &str)| FamilySpec {
+            name: format!("{PREFIX}{name}"),
+            kind: "gauge",
+            labels: labels.to_vec(),
+            help: help.to_owned(),
+            buckets: vec![],
+        };
+        let mut specs = vec![info(BUILD_INFO), info(MODE_INFO)];
+        specs.extend(self.registrar.specs.iter().cloned());
+        specs.extend(super::process::ProcessCollector::specs());
+        specs
     }
 
     /// The registry, for collectors that compute their values at the scrape.

@@ -1,5 +1,7 @@
 //! Everything that the program shows of itself: metrics, spans and log lines.
 
+#[cfg(test)]
+mod document_tests;
 mod export;
 pub mod expose;
 pub mod family;

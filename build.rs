@@ -1,0 +1,37 @@
+//! Tells the program which revision it was built from, and by which compiler.
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=MLP_REVISION");
+    println!("cargo::rerun-if-changed=build.rs");
+    let revision = std::env::var("MLP_REVISION")
+        .ok()
+        .filter(|revision| !revision.is_empty());
+    let revision = revision
+        .or_else(git_revision)
+        .unwrap_or_else(|| "unknown".to_owned());
+    let rustc = std::env::var("RUSTC")
+        .ok()
+        .and_then(|rustc| output(&rustc, &["--version"]));
+    let rustc = rustc.and_then(|text| text.split(' ').nth(1).map(str::to_owned));
+    println!("cargo::rustc-env=MLP_REVISION={revision}");
+    println!(
+        "cargo::rustc-env=MLP_RUSTC={}",
+        rustc.as_deref().unwrap_or("unknown")
+    );
+}
+
+/// The image is built without a repository: there the revision comes from the environment.
+fn git_revision() -> Option<String> {
+    let folder = output("git", &["rev-parse", "--git-dir"])?;
+    println!("cargo::rerun-if-changed={folder}/HEAD");
+    println!("cargo::rerun-if-changed={folder}/logs/HEAD");
+    output("git", &["rev-parse", "--short=12", "HEAD"])
+}
+
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}
