@@ -4,6 +4,9 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
+# The repository itself stays outside: its revision is told.
+ARG REVISION=unknown
+ENV MLP_REVISION=${REVISION}
 # The registry and the compiled dependencies stay in cache mounts: after a change of the source only
 # this crate is compiled again. No stub files, so that any layout of the crate builds.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

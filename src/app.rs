@@ -34,7 +34,7 @@ use crate::upstream::{Timeouts, Upstream};
 /// Threads that serve requests.
 const HTTP_THREADS: usize = 2;
 /// No "not before" of a delivery lies further ahead than the schedule's longest step.
-const LATEST_ATTEMPT: Duration = Duration::from_secs(26 * 3600);
+const LATEST_ATTEMPT: Duration = Duration::from_hours(26);
 
 /// Why the daemon did not start or did not end well, with its exit code.
 #[derive(Debug, thiserror::Error)]

@@ -149,7 +149,7 @@ impl Stage {
         Ok(Self {
             client: reqwest::Client::builder()
                 .no_proxy()
-                .timeout(Duration::from_secs(60))
+                .timeout(Duration::from_mins(1))
                 .build()?,
             public: format!("http://{}", listeners.public.local_addr()?),
             admin: format!("http://{}", admin.local_addr()?),
@@ -186,7 +186,7 @@ impl Stage {
 
     /// One look: the story, the trigger, what the daemon found, what it made.
     async fn one(&self, number: usize) -> anyhow::Result<()> {
-        self.say(&format!(
+        say(&format!(
             "\n{} {}",
             self.bold(&format!("Look {number}")),
             self.season.story(number)
@@ -203,13 +203,13 @@ impl Stage {
             self.red("✗")
         };
         let milliseconds = record["duration"].as_f64().unwrap_or(0.0) * 1e3;
-        self.say(&format!(
+        say(&format!(
             "  {mark} {} {}",
             text("summary"),
             self.dim(&format!("({milliseconds:.0} ms)"))
         ));
         if text("status") != "success" {
-            self.say(&self.dim("    Nothing is lost: the trigger waits and is tried again."));
+            say(&self.dim("    Nothing is lost: the trigger waits and is tried again."));
             return Ok(());
         }
         let id = text("processing_id");
@@ -235,7 +235,7 @@ impl Stage {
                 other => self.dim(&format!("{other:8}")),
             };
             let text = change["change_description"].as_str().unwrap_or_default();
-            self.say(&format!("    {label}  {text}"));
+            say(&format!("    {label}  {text}"));
             touched.extend(change["match_id"].as_i64());
         }
         touched.sort_unstable();
@@ -263,7 +263,7 @@ impl Stage {
         }
         if written > 0 {
             let noun = if written == 1 { "file" } else { "files" };
-            self.say(&self.dim(&format!("    {written} {noun} written, for example in:")));
+            say(&self.dim(&format!("    {written} {noun} written, for example in:")));
             let folders = match_folders(&self.folder.join("files"));
             let of_match = |folder: &&PathBuf| {
                 let name = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -273,7 +273,7 @@ impl Stage {
             };
             if let Some(folder) = folders.iter().rfind(of_match) {
                 let shown = folder.strip_prefix(&self.folder).unwrap_or(folder);
-                self.say(&format!("      {}/", shown.display()));
+                say(&format!("      {}/", shown.display()));
             }
         }
         Ok(())
@@ -286,36 +286,31 @@ impl Stage {
 
     fn welcome(&self) {
         let (public, admin) = (&self.public, &self.admin);
-        self.say(&self.bold("match-list-processor: a demonstration"));
-        self.say("The whole daemon runs, on an invented match list that changes on each look.\n");
-        self.say(&format!(
+        say(&self.bold("match-list-processor: a demonstration"));
+        say("The whole daemon runs, on an invented match list that changes on each look.\n");
+        say(&format!(
             "  trigger it yourself  curl -X POST {public}/process"
         ));
-        self.say(&format!("  status               {public}/status"));
-        self.say(&format!("  health               {public}/health"));
-        self.say(&format!("  metrics              {public}/metrics/prom"));
-        self.say(&format!("  changes              {admin}/changes"));
-        self.say(&format!(
+        say(&format!("  status               {public}/status"));
+        say(&format!("  health               {public}/health"));
+        say(&format!("  metrics              {public}/metrics/prom"));
+        say(&format!("  changes              {admin}/changes"));
+        say(&format!(
             "  files                {}",
             self.folder.join("files").display()
         ));
-        self.say(&format!(
+        say(&format!(
             "  log                  {}",
             self.folder.join("daemon.log").display()
         ));
-        self.say(&self.dim("  Ctrl-C ends it."));
+        say(&self.dim("  Ctrl-C ends it."));
     }
 
     fn farewell(&self) {
-        self.say(&format!(
+        say(&format!(
             "\nStopped in order. The files stay in {}",
             self.folder.display()
         ));
-    }
-
-    fn say(&self, line: &str) {
-        // A reader that went away, as in `demo | head`, is no reason to fail.
-        let _ = writeln!(std::io::stdout(), "{line}");
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -345,6 +340,11 @@ impl Stage {
     fn green(&self, text: &str) -> String {
         self.paint("32", text)
     }
+}
+
+fn say(line: &str) {
+    // A reader that went away, as in `demo | head`, is no reason to fail.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The folders of matches below `root`, in order.

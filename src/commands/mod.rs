@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::app::Failure;
 
 /// Watches a football match list, records every change durably and makes what the referee team
-/// needs. Without a command it runs as the settings say (PROCESSOR_MODE, RUN_MODE).
+/// needs. Without a command it runs as the settings say (`PROCESSOR_MODE`, `RUN_MODE`).
 #[derive(Debug, Parser)]
 #[command(name = "match-list-processor", version)]
 pub struct Cli {

@@ -9,14 +9,14 @@ fn without_settings_the_documented_defaults_hold() {
     let config = load([]).unwrap();
     assert_eq!(config.mode.mode, ProcessorMode::Unified);
     assert_eq!(config.mode.run, RunMode::Oneshot);
-    assert_eq!(config.mode.interval, Some(Duration::from_secs(300)));
+    assert_eq!(config.mode.interval, Some(Duration::from_mins(5)));
     assert_eq!(config.http.listen.to_string(), "0.0.0.0:8000");
     assert_eq!(config.admin.listen.unwrap().to_string(), "127.0.0.1:8001");
     assert_eq!(config.store.queue_capacity, 10_000);
     assert_eq!(config.store.history_limit, 100);
     assert_eq!(config.assets.min_referees, 2);
     assert_eq!(config.assets.folder_base, "WhatsApp_Group_Assets");
-    assert_eq!(config.cycle.hold_confirm, Duration::from_secs(60));
+    assert_eq!(config.cycle.hold_confirm, Duration::from_mins(1));
     assert!(config.otel.exporter.is_none());
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }

@@ -62,7 +62,7 @@ impl UpstreamConfig {
             base_url,
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(15),
-            total_timeout: Duration::from_secs(60),
+            total_timeout: Duration::from_mins(1),
             max_body_bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
         }
     }

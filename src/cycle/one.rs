@@ -263,7 +263,7 @@ impl Cycle {
         begun: Begun,
         result: Result<Option<Found>, CycleError>,
     ) -> Result<Report, StoreError> {
-        let report = self.report(&begun, &result);
+        let report = report(&begun, &result);
         let (end, accepted) = end(result);
         let write = CycleWrite {
             record: report.record.clone(),
@@ -275,48 +275,6 @@ impl Cycle {
         self.commit(write, &begun, accepted).await?;
         self.observe(&begun, &report);
         Ok(report)
-    }
-
-    fn report(&self, begun: &Begun, result: &Result<Option<Found>, CycleError>) -> Report {
-        let mut record = CycleRecord {
-            processing_id: begun.processing_id.clone(),
-            timestamp: unix_seconds(begun.at),
-            duration: begun.started.elapsed().as_secs_f64(),
-            trigger_data: trigger_data(begun.waiting.data.as_deref()),
-            trace_id: span::trace_id(&begun.span),
-            triggers: begun.waiting.count,
-            summary: "No changes".to_owned(),
-            ..CycleRecord::default()
-        };
-        let (mut error, mut held_since) = (None, None);
-        let outcome = match result {
-            Ok(None) => Outcome::Success,
-            Ok(Some(Found::Accepted(accepted))) => {
-                describe(&mut record, accepted);
-                Outcome::Success
-            }
-            Ok(Some(Found::Held(held))) => {
-                record.summary = "The list cannot be true and is held".to_owned();
-                record.error = Some(held.reason.clone());
-                held_since = Some(held.since);
-                Outcome::Held
-            }
-            Err(failure) => {
-                record.summary = format!("Processing failed: {failure}");
-                record.error = Some(failure.message.clone());
-                error = Some(failure.clone());
-                Outcome::Failure
-            }
-        };
-        let success = outcome == Outcome::Success;
-        record.status = if success { "success" } else { "error" }.to_owned();
-        record.outcome = outcome.label().to_owned();
-        Report {
-            record,
-            outcome,
-            error,
-            held_since,
-        }
     }
 
     async fn commit(
@@ -476,6 +434,48 @@ impl Drop for Timer {
         self.metrics
             .cycle_stage_duration
             .observe((self.stage,), self.begun.elapsed());
+    }
+}
+
+fn report(begun: &Begun, result: &Result<Option<Found>, CycleError>) -> Report {
+    let mut record = CycleRecord {
+        processing_id: begun.processing_id.clone(),
+        timestamp: unix_seconds(begun.at),
+        duration: begun.started.elapsed().as_secs_f64(),
+        trigger_data: trigger_data(begun.waiting.data.as_deref()),
+        trace_id: span::trace_id(&begun.span),
+        triggers: begun.waiting.count,
+        summary: "No changes".to_owned(),
+        ..CycleRecord::default()
+    };
+    let (mut error, mut held_since) = (None, None);
+    let outcome = match result {
+        Ok(None) => Outcome::Success,
+        Ok(Some(Found::Accepted(accepted))) => {
+            describe(&mut record, accepted);
+            Outcome::Success
+        }
+        Ok(Some(Found::Held(held))) => {
+            record.summary = "The list cannot be true and is held".to_owned();
+            record.error = Some(held.reason.clone());
+            held_since = Some(held.since);
+            Outcome::Held
+        }
+        Err(failure) => {
+            record.summary = format!("Processing failed: {failure}");
+            record.error = Some(failure.message.clone());
+            error = Some(failure.clone());
+            Outcome::Failure
+        }
+    };
+    let success = outcome == Outcome::Success;
+    record.status = if success { "success" } else { "error" }.to_owned();
+    record.outcome = outcome.label().to_owned();
+    Report {
+        record,
+        outcome,
+        error,
+        held_since,
     }
 }
 

@@ -81,7 +81,7 @@ impl Worker {
             let failures = waiting.failures;
             tokio::select! {
                 biased;
-                ran = self.run_isolated(waiting) => self.note(&mut agenda, upto, failures, ran).await,
+                ran = self.run_isolated(waiting) => self.note(&mut agenda, upto, failures, ran),
                 () = raised(&mut cancel) => {
                     self.cycle.metrics.cycles.inc((Outcome::Cancelled,));
                     tracing::warn!("the running cycle was given up; its triggers wait for the next start");
@@ -180,13 +180,7 @@ impl Worker {
         }
     }
 
-    async fn note(
-        &self,
-        agenda: &mut Agenda,
-        upto: i64,
-        failures: u32,
-        ran: Result<Report, StoreError>,
-    ) {
+    fn note(&self, agenda: &mut Agenda, upto: i64, failures: u32, ran: Result<Report, StoreError>) {
         agenda.retry = None;
         match ran {
             Ok(report) => {

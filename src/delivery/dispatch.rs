@@ -29,7 +29,7 @@ const AT_A_TIME: usize = 4;
 /// Pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest sleep, after which the outbox is looked at in any case.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// Delivers to one destination.
 #[derive(Clone, Debug)]
@@ -175,7 +175,7 @@ impl Dispatcher {
                 },
                 None,
             ),
-            Err(error) => self.after_failure(&claimed, error, now),
+            Err(error) => after_failure(&claimed, error, now),
         };
         loop {
             match self.store.settle(claimed.id, now, settlement.clone()).await {
@@ -190,37 +190,6 @@ impl Dispatcher {
                     return;
                 }
             }
-        }
-    }
-
-    fn after_failure(
-        &self,
-        claimed: &Claimed,
-        error: &CallError,
-        now: f64,
-    ) -> (Settlement, Option<DeadReason>) {
-        let text = error.message.clone();
-        if error.is_permanent() {
-            return (Settlement::Dead { error: text }, Some(DeadReason::Rejected));
-        }
-        match next_delay(claimed.attempt, fastrand::f64()) {
-            Some(delay) => {
-                let wait = delay.max(error.retry_after.unwrap_or_default());
-                (
-                    Settlement::Retry {
-                        at: now + wait.as_secs_f64(),
-                        error: text,
-                    },
-                    None,
-                )
-            }
-            None if error.kind == ErrorKind::Internal => {
-                (Settlement::Dead { error: text }, Some(DeadReason::Poisoned))
-            }
-            None => (
-                Settlement::Dead { error: text },
-                Some(DeadReason::Exhausted),
-            ),
         }
     }
 
@@ -295,5 +264,35 @@ impl Dispatcher {
             let file = AssetFile::from_label(kind.label()).unwrap_or(AssetFile::Avatar);
             self.metrics.assets.inc((file, result));
         }
+    }
+}
+
+fn after_failure(
+    claimed: &Claimed,
+    error: &CallError,
+    now: f64,
+) -> (Settlement, Option<DeadReason>) {
+    let text = error.message.clone();
+    if error.is_permanent() {
+        return (Settlement::Dead { error: text }, Some(DeadReason::Rejected));
+    }
+    match next_delay(claimed.attempt, fastrand::f64()) {
+        Some(delay) => {
+            let wait = delay.max(error.retry_after.unwrap_or_default());
+            (
+                Settlement::Retry {
+                    at: now + wait.as_secs_f64(),
+                    error: text,
+                },
+                None,
+            )
+        }
+        None if error.kind == ErrorKind::Internal => {
+            (Settlement::Dead { error: text }, Some(DeadReason::Poisoned))
+        }
+        None => (
+            Settlement::Dead { error: text },
+            Some(DeadReason::Exhausted),
+        ),
     }
 }

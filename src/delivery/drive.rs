@@ -18,7 +18,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// Between the starts of two operations.
 const PACE: Duration = Duration::from_millis(200);
-const TOTAL: Duration = Duration::from_secs(120);
+const TOTAL: Duration = Duration::from_mins(2);
 /// Bytes of an answer.
 const CAP: usize = 64 * 1024;
 

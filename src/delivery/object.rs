@@ -18,7 +18,7 @@ use crate::config::redacted;
 use crate::telemetry::labels::{CallResult, Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A folder or a bucket.
 #[derive(Clone, Debug)]

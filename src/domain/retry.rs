@@ -17,10 +17,10 @@ const DELIVERY: [u64; 10] = [1, 5, 30, 120, 600, 3_600, 21_600, 43_200, DAY, DAY
 const CYCLE: [u64; MAX_CYCLE_ATTEMPTS as usize - 1] = [5, 15, 60, 300];
 
 /// Most that jitter adds: a fifth of the delay, but no more than this.
-const LONGEST_JITTER: Duration = Duration::from_secs(15 * 60);
+const LONGEST_JITTER: Duration = Duration::from_mins(15);
 
 /// Shortest and longest wait that a server can ask for.
-const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 
 /// How long to wait before the next attempt at a delivery, after `attempts_made` of them failed.
 ///
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(seconds(cycle_delay, 0.0), [5.0, 15.0, 60.0, 300.0]);
         assert_eq!(
             cycle_delay(MAX_CYCLE_ATTEMPTS - 1, 0.0),
-            Some(Duration::from_secs(300))
+            Some(Duration::from_mins(5))
         );
         assert_eq!(cycle_delay(MAX_CYCLE_ATTEMPTS, 0.0), None);
     }

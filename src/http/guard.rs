@@ -41,7 +41,7 @@ pub fn not_admitted(headers: &HeaderMap, token: Option<&Secret>) -> Option<Respo
     };
     let given = headers
         .get(header::AUTHORIZATION)
-        .map(|value| value.as_bytes());
+        .map(http::HeaderValue::as_bytes);
     let given = given.and_then(|value| {
         let (scheme, rest) = value.split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)

@@ -1,5 +1,8 @@
 //! The front door: bounds, parses and routes requests. It knows nothing of matches.
 
+// Where a request is refused, the answer to send is the error.
+#![allow(clippy::result_large_err)]
+
 mod admin;
 mod body;
 mod guard;

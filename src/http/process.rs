@@ -16,7 +16,7 @@ use crate::telemetry::labels::{TriggerResult, TriggerSource};
 use crate::telemetry::span;
 
 /// The longest wait that `Prefer: wait` can ask for.
-const MAX_WAIT: Duration = Duration::from_secs(300);
+const MAX_WAIT: Duration = Duration::from_mins(5);
 /// When to come back after a full queue, in seconds.
 const RETRY_FULL: u32 = 5;
 /// When to come back after the store failed to write, in seconds.

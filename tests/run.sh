@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Every check of the project, from a fresh Debian machine with Rust: installs what is missing, starts
+# the real servers itself, and fails where something cannot run.
+#
+#   bash tests/run.sh            everything
+#   bash tests/run.sh --install  only installs
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+say "tools"
+missing=()
+for pair in cc:build-essential python3:python3-venv curl:curl git:git; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+if [ "${#missing[@]}" -gt 0 ]; then
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+cargo fmt --version >/dev/null || rustup component add rustfmt
+cargo clippy --version >/dev/null || rustup component add clippy
+bash tests/ops.sh --install
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/match-list-processor
+venv=$cache/venv-$(sha256sum tests/ops/requirements.txt | cut -c1-12)
+export PATH=$PATH:$venv/bin
+if [ "${1:-}" = --install ]; then exit 0; fi
+
+say "format"
+cargo fmt --check
+
+say "lints"
+cargo clippy --quiet --all-targets --locked -- -D warnings
+
+say "tests"
+cargo test --quiet --locked
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --locked --document-private-items
+
+say "the main job: demo --once"
+work=$(mktemp -d)
+daemon=''
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -rf "$work"' EXIT
+cargo run --quiet --locked -- demo --once --folder "$work/demo" >"$work/demo.txt"
+grep -q 'Stopped in order' "$work/demo.txt"
+pictures=$(find "$work/demo/files" -name 'whatsapp_group_avatar_match_*.png' | wc -l)
+texts=$(find "$work/demo/files" -name 'whatsapp_group_info_match_*.txt' | wc -l)
+[ "$pictures" -ge 8 ] && [ "$texts" -ge 8 ] || {
+    echo "the demonstration wrote $pictures pictures and $texts texts; at least 8 each were expected" >&2
+    exit 1
+}
+
+say "metrics, by promtool"
+mkdir "$work/data"
+printf '[]' >"$work/list.json"
+PROCESSOR_MODE=event-driven HOST=127.0.0.1 PORT=0 ADMIN_LISTEN=off DATA_FOLDER="$work/data" \
+    API_BASE_URL="file://$work/list.json" WHATSAPP_AVATAR_SERVICE_URL=embedded \
+    ASSET_STORE_URL="file://$work/files" LOG_FORMAT=json \
+    target/debug/match-list-processor 2>"$work/log" &
+daemon=$!
+for _ in $(seq 100); do
+    address=$(sed -n 's/.*"address":"\([^"]*\)".*/\1/p' "$work/log" | head -n 1)
+    [ -z "$address" ] || break
+    sleep 0.1
+done
+curl -fsS -X POST -H 'Prefer: wait=20' "http://$address/process" >/dev/null
+curl -fsS "http://$address/metrics/prom" >"$work/metrics.txt"
+promtool check metrics <"$work/metrics.txt"
+kill -TERM "$daemon"
+wait "$daemon"
+daemon=''
+
+say "alerts, dashboards, deployment"
+bash tests/ops.sh
+
+say "all passed"
