@@ -1,0 +1,268 @@
+//! The real binary, and a list service that notes the trace context that it is sent.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// Strings that must stay in the store and in what is delivered.
+pub const PERSONAL: &[&str] = &[
+    "Kanarie Fågelsson",
+    "0709990001",
+    "kanarie@example.com",
+    "Burgatan 1",
+];
+
+fn list() -> String {
+    let referee = |id: u32, role: &str| {
+        json!({
+            "domareid": id, "domarrollnamn": role, "personnamn": PERSONAL[0],
+            "namn": PERSONAL[0], "mobiltelefon": PERSONAL[1], "epostadress": PERSONAL[2],
+            "adress": PERSONAL[3],
+        })
+    };
+    json!([{
+        "matchid": 42, "matchnr": "000000042", "lag1namn": "Hemma IF", "lag2namn": "Borta BK",
+        "lag1foreningid": 11, "lag2foreningid": 12, "speldatum": "2030-01-01",
+        "avsparkstid": "19:00", "anlaggningnamn": "Vallen", "tavlingnamn": "Div 9",
+        "domaruppdraglista": [referee(1, "Huvuddomare"), referee(2, "Assisterande 1")],
+    }])
+    .to_string()
+}
+
+/// A list service of one match.
+pub struct ListService {
+    address: SocketAddr,
+    traceparent: Arc<Mutex<String>>,
+}
+
+impl ListService {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let traceparent = Arc::new(Mutex::new(String::new()));
+        let noted = Arc::clone(&traceparent);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                answer(stream, &noted);
+            }
+        });
+        Self {
+            address,
+            traceparent,
+        }
+    }
+
+    /// What came with the last request for the list.
+    pub fn traceparent(&self) -> String {
+        self.traceparent.lock().unwrap().clone()
+    }
+}
+
+fn answer(stream: TcpStream, noted: &Mutex<String>) {
+    let mut reader = BufReader::new(&stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let is_list = head.starts_with("GET /matches ");
+    if is_list {
+        let found = head
+            .lines()
+            .find_map(|line| line.strip_prefix("traceparent: "));
+        *noted.lock().unwrap() = found.unwrap_or_default().to_owned();
+    }
+    let body = if is_list {
+        list()
+    } else {
+        "{\"status\":\"healthy\"}".to_owned()
+    };
+    let _ = write!(
+        &stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+}
+
+/// The real binary.
+pub struct Daemon {
+    child: Child,
+    address: String,
+    log: Option<JoinHandle<String>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Daemon {
+    pub fn start(list: &ListService, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let files = format!("file://{}/files", folder.path().display());
+        Self::spawn(list, settings, folder, &files)
+    }
+
+    /// The first upload fails, the later ones succeed.
+    pub fn start_with_failing_files(list: &ListService, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let drive = failing_once();
+        Self::spawn(list, settings, folder, &format!("http://{drive}"))
+    }
+
+    fn spawn(
+        list: &ListService,
+        settings: &[(&str, &str)],
+        folder: tempfile::TempDir,
+        files: &str,
+    ) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_match-list-processor"))
+            .current_dir(folder.path())
+            .env_clear()
+            .env("PROCESSOR_MODE", "event-driven")
+            .env("HOST", "127.0.0.1")
+            .env("PORT", "0")
+            .env("ADMIN_LISTEN", "off")
+            .env("LOG_FORMAT", "json")
+            .env("LOG_LEVEL", "DEBUG")
+            .env("DATA_FOLDER", folder.path().join("data"))
+            .env("API_BASE_URL", format!("http://{}", list.address))
+            .env("WHATSAPP_AVATAR_SERVICE_URL", "embedded")
+            .env("ASSET_STORE_URL", files)
+            .envs(settings.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut read = String::new();
+        let address = loop {
+            let mut line = String::new();
+            assert!(
+                log.read_line(&mut line).unwrap() > 0,
+                "the daemon did not start: {read}"
+            );
+            read.push_str(&line);
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["listener"] == "Public" {
+                break line["address"].as_str().unwrap().to_owned();
+            }
+        };
+        let rest = std::thread::spawn(move || {
+            log.read_to_string(&mut read).unwrap();
+            read
+        });
+        Self {
+            child,
+            address,
+            log: Some(rest),
+            _folder: folder,
+        }
+    }
+
+    fn ask(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{request}Host: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
+        body.to_owned()
+    }
+
+    /// Triggers a cycle and returns its record.
+    pub fn process(&self, traceparent: &str) -> Value {
+        let request =
+            format!("POST /process HTTP/1.1\r\nPrefer: wait=20\r\ntraceparent: {traceparent}\r\n");
+        serde_json::from_str(&self.ask(&request)).unwrap()
+    }
+
+    fn await_until(&self, what: &str, done: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !done() {
+            assert!(Instant::now() < deadline, "waited in vain for {what}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until every planned file is delivered.
+    pub fn await_deliveries(&self) {
+        self.await_until("the deliveries", || {
+            let status: Value =
+                serde_json::from_str(&self.ask("GET /status HTTP/1.1\r\n")).unwrap();
+            status["processing_history"][0]["deliveries"]["delivered"] == 3
+        });
+    }
+
+    /// Waits until the counter is above zero.
+    pub fn await_metric(&self, name: &str, case: &str) {
+        self.await_until(&format!("{name} ({case})"), || {
+            let text = self.ask("GET /metrics/prom HTTP/1.1\r\n");
+            let value = text
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("{name} ")));
+            value.is_some_and(|value| value.parse::<f64>().unwrap() > 0.0)
+        });
+    }
+
+    /// Stops it in order; returns its log and its last metrics.
+    pub fn stop(mut self) -> (String, String) {
+        let metrics = self.ask("GET /metrics/prom HTTP/1.1\r\n");
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(self.child.wait().unwrap().success());
+        (self.log.take().unwrap().join().unwrap(), metrics)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A Drive service whose first upload fails.
+fn failing_once() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut failed = false;
+        for mut stream in listener.incoming().flatten() {
+            let upload = read_request(&mut stream);
+            let fails = upload && !failed;
+            failed |= upload;
+            let (code, body) = match fails {
+                true => ("500 Oops", "{}"),
+                false => ("200 OK", "{\"status\":\"success\",\"file_url\":\"https://x/1\"}"),
+            };
+            let length = body.len();
+            let head = format!("HTTP/1.1 {code}\r\nContent-Length: {length}\r\nConnection: close");
+            let _ = write!(stream, "{head}\r\n\r\n{body}");
+        }
+    });
+    address
+}
+
+/// Reads a request to its end; whether it is an upload.
+fn read_request(stream: &mut TcpStream) -> bool {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap_or(0) > 0 {}
+    let length = head.lines().find_map(|line| {
+        line.to_lowercase()
+            .strip_prefix("content-length: ")?
+            .parse()
+            .ok()
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    let _ = reader.read_exact(&mut body);
+    head.starts_with("POST /upload_file")
+}
