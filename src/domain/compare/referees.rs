@@ -237,5 +237,5 @@ fn values_differ(before: &[Keyed<'_>], now: &[Keyed<'_>], field: usize) -> bool 
 }
 
 fn contact<'a>(keyed: &Keyed<'a>, field: usize) -> Option<&'a str> {
-    keyed.2.contact.0[field].as_deref()
+    keyed.2.contact.get(field)
 }

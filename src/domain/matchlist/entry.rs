@@ -114,17 +114,58 @@ pub const CONTACT_FIELDS: [&str; 11] = [
     "land",
 ];
 
-/// A referee's personal data, one value per name in [`CONTACT_FIELDS`].
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Contact(pub [Option<String>; CONTACT_FIELDS.len()]);
+/// A referee's personal data, at most one value per name in [`CONTACT_FIELDS`].
+///
+/// The values stand in one string, because reading a long list would otherwise spend much of its
+/// time on allocating them one by one.
+#[derive(Clone, Default)]
+pub struct Contact {
+    values: String,
+    /// Where each value begins and ends.
+    places: [Option<(u32, u32)>; CONTACT_FIELDS.len()],
+}
+
+impl Contact {
+    /// The value of a field, by its index in [`CONTACT_FIELDS`].
+    #[must_use]
+    pub fn get(&self, field: usize) -> Option<&str> {
+        let (start, end) = (*self.places.get(field)?)?;
+        self.values.get(start as usize..end as usize)
+    }
+
+    pub(super) fn set(&mut self, field: usize, value: Option<&str>) {
+        let place = value.and_then(|value| {
+            let start = u32::try_from(self.values.len()).ok()?;
+            let end = u32::try_from(self.values.len() + value.len()).ok()?;
+            if self.values.is_empty() {
+                self.values.reserve(USUAL_CONTACT);
+            }
+            self.values.push_str(value);
+            Some((start, end))
+        });
+        self.places[field] = place;
+    }
+}
+
+/// Bytes that the values of a contact usually take.
+const USUAL_CONTACT: usize = 128;
+
+impl PartialEq for Contact {
+    fn eq(&self, other: &Self) -> bool {
+        (0..CONTACT_FIELDS.len()).all(|field| self.get(field) == other.get(field))
+    }
+}
+
+impl Eq for Contact {}
 
 impl Referee {
     /// The person's name: `personnamn`, or `namn` if that is empty.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        let names = self.contact.0[..2].iter();
+        let names = [self.contact.get(0), self.contact.get(1)];
         names
-            .filter_map(Option::as_deref)
+            .into_iter()
+            .flatten()
             .find(|name| !name.trim().is_empty())
     }
 

@@ -186,7 +186,9 @@ fn referee(scan: &mut Scan) -> Option<Referee> {
             Some(RefereeField::RoleId) => found.role.id = value::id(raw),
             Some(RefereeField::RoleName) => found.role.name = value::text(raw),
             Some(RefereeField::RoleShort) => found.role.short = value::text(raw),
-            Some(RefereeField::Contact(index)) => found.contact.0[index] = value::text(raw),
+            Some(RefereeField::Contact(index)) => {
+                found.contact.set(index, value::borrowed(raw).as_deref());
+            }
         }
         Some(())
     })?;

@@ -21,12 +21,13 @@ impl<'a> Scan<'a> {
 
     /// The next byte that is no white space.
     pub fn peek(&mut self) -> Option<u8> {
-        let rest = &self.text.as_bytes()[self.at..];
-        let blank = rest
+        // A text that ends with a backslash ends the walk beyond it.
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let found = rest
             .iter()
             .position(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
-        self.at += blank.unwrap_or(rest.len());
-        self.text.as_bytes().get(self.at).copied()
+        self.at += found.unwrap_or(rest.len());
+        found.map(|index| rest[index])
     }
 
     /// Goes past the next byte if it is this one.
@@ -40,9 +41,9 @@ impl<'a> Scan<'a> {
     /// key. `each` must go past the value.
     pub fn object(&mut self, mut each: impl FnMut(&[u8], &mut Self) -> Option<()>) -> Option<()> {
         self.members(b'{', b'}', |scan| {
-            let key = scan.string()?;
-            let key = if key.contains('\\') {
-                Cow::Owned(value::text(key)?)
+            let (key, is_escaped) = scan.string()?;
+            let key = if is_escaped {
+                value::borrowed(key)?
             } else {
                 Cow::Borrowed(key.get(1..key.len() - 1)?)
             };
@@ -85,28 +86,27 @@ impl<'a> Scan<'a> {
     /// The text of the value that begins here, without the white space around it.
     pub fn value(&mut self) -> Option<&'a str> {
         match self.peek()? {
-            b'"' => self.string(),
+            b'"' => self.string().map(|(text, _)| text),
             b'{' | b'[' => self.nested(),
             _ => self.scalar(),
         }
     }
 
-    fn string(&mut self) -> Option<&'a str> {
+    /// The string that begins here, with its quotes, and whether anything in it is escaped.
+    fn string(&mut self) -> Option<(&'a str, bool)> {
         if !self.eat(b'"') {
             return None;
         }
-        let start = self.at - 1;
+        let (start, mut is_escaped) = (self.at - 1, false);
         let bytes = self.text.as_bytes();
         loop {
-            let ahead = bytes[self.at..]
-                .iter()
-                .position(|b| matches!(b, b'"' | b'\\'))?;
-            self.at += ahead;
+            self.at += quote_or_backslash(bytes.get(self.at..)?)?;
             if bytes[self.at] == b'"' {
                 self.at += 1;
-                return self.text.get(start..self.at);
+                return Some((self.text.get(start..self.at)?, is_escaped));
             }
-            self.at = bytes.len().min(self.at + 2);
+            is_escaped = true;
+            self.at += 2;
         }
     }
 
@@ -142,4 +142,22 @@ impl<'a> Scan<'a> {
         self.at += length;
         rest.get(..length).filter(|scalar| !scalar.is_empty())
     }
+}
+
+/// Where the first `"` or `\` is, looking at eight bytes at a time.
+fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    // Sets the high bit of every byte that is zero, and perhaps of some above the lowest such.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found =
+            zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let found = rest.iter().position(|b| matches!(b, b'"' | b'\\'))?;
+    Some(words.len() * 8 + found)
 }

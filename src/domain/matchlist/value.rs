@@ -1,5 +1,6 @@
 //! Reads single values leniently: what cannot be read is unknown, and never an error.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -34,21 +35,25 @@ impl<T, F: FnOnce(&[u8]) -> T> Visitor<'_> for Bytes<F, T> {
 
 /// A string, the empty one included. Half a surrogate pair becomes U+FFFD.
 pub(super) fn text(raw: &str) -> Option<String> {
+    borrowed(raw).map(Cow::into_owned)
+}
+
+/// The same, borrowed where nothing is escaped.
+pub(super) fn borrowed(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if !inner.contains('\\') {
-        return Some(inner.to_owned());
+        return Some(Cow::Borrowed(inner));
     }
     let mut json = serde_json::Deserializer::from_str(raw);
-    Key(|bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned())
-        .deserialize(&mut json)
-        .ok()
+    let decode = Key(|bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned());
+    decode.deserialize(&mut json).ok().map(Cow::Owned)
 }
 
 /// An identifier: an integer, a float without a fraction, or either as a string.
 /// The sentinels 0 and -1 stand for a missing one.
 pub(super) fn id(raw: &str) -> Option<i64> {
     let value = if raw.starts_with('"') {
-        integer(text(raw)?.trim())
+        integer(borrowed(raw)?.trim())
     } else {
         integer(raw)
     };

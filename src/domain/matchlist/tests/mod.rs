@@ -230,6 +230,9 @@ fn numbers_are_text_or_missing() {
 #[test]
 fn entries_that_are_no_matches_are_told_apart() {
     for raw in [
+        "{\"",
+        "{\"a\\",
+        "{\"a\":\"\\é",
         "17",
         "null",
         "\"{}\"",
@@ -274,6 +277,48 @@ fn an_empty_string_is_a_value_and_the_last_of_a_key_counts() {
     assert_eq!((m.home.name.as_deref(), m.away.name), (Some(""), None));
     let again = Match::parse(r#"{"matchid": 1, "matchid": 2}"#).unwrap();
     assert_eq!(again.id, 2);
+}
+
+#[test]
+fn strings_end_at_their_first_bare_quote_wherever_it_stands() {
+    for length in 0..40 {
+        for odd in [
+            "", "\\\"", "\\\\", "å", "\u{80}", "!", "#", "[", "]", "\u{a2}", "\\u00dc",
+        ] {
+            let text = format!("{}{odd}{}", "a".repeat(length), "b".repeat(length % 9));
+            let m = parse(&format!("\"lag1namn\": \"{text}\", \"lag2namn\": \"B\""));
+            let wanted: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
+            assert_eq!(m.home.name.as_deref(), Some(wanted.as_str()));
+            assert_eq!(m.away.name.as_deref(), Some("B"));
+            // At the very end of the text, too.
+            assert_eq!(
+                parse(&format!("\"lag1namn\":\"{text}\"")).home.name,
+                Some(wanted)
+            );
+        }
+    }
+}
+
+#[test]
+fn keys_can_be_escaped() {
+    let m = parse(r#""lag1n\u0061mn": "A", "lag2namn\\": "B", "\"lag2namn": "C""#);
+    assert_eq!((m.home.name.as_deref(), m.away.name), (Some("A"), None));
+}
+
+#[test]
+fn of_contact_data_the_last_counts_as_well() {
+    let found = referees(
+        r#"[{"domareid": 5, "telefon": "1", "namn": "Anna", "telefon": "22", "namn": null,
+        "land": "", "postnr": 7}]"#,
+    );
+    let told: Vec<_> = (0..=CONTACT_FIELDS.len())
+        .map(|i| found[0].contact.get(i))
+        .collect();
+    let mut wanted = vec![None; CONTACT_FIELDS.len() + 1];
+    (wanted[2], wanted[10]) = (Some("22"), Some(""));
+    assert_eq!(told, wanted);
+    let other = referees(r#"[{"land": "", "telefon": "22", "domareid": 5}]"#);
+    assert_eq!(found, other, "the order of keys does not matter");
 }
 
 #[test]
