@@ -241,7 +241,10 @@ fn failing_once() -> SocketAddr {
             failed |= upload;
             let (code, body) = match fails {
                 true => ("500 Oops", "{}"),
-                false => ("200 OK", "{\"status\":\"success\",\"file_url\":\"https://x/1\"}"),
+                false => (
+                    "200 OK",
+                    "{\"status\":\"success\",\"file_url\":\"https://x/1\"}",
+                ),
             };
             let length = body.len();
             let head = format!("HTTP/1.1 {code}\r\nContent-Length: {length}\r\nConnection: close");

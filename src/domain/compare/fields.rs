@@ -168,7 +168,8 @@ fn status(before: &Match, now: &Match) -> Vec<Finding> {
     let mut withdrawn = Vec::new();
     for (category, field, word, before, now) in flags {
         match (before, now) {
-            (Some(false), Some(true)) => {
+            // A list that did not tell before is no reason to keep a cancellation quiet.
+            (Some(false) | None, Some(true)) => {
                 let sentence = format!("The match was {word}.");
                 found.push(Finding::of_values(
                     category,
