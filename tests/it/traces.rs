@@ -1,28 +1,11 @@
 //! Traces of the real daemon, read by real receivers over both forms of OTLP, and what happens when
 //! the receiver is absent, refuses or hangs.
 
-mod daemon;
-mod receivers;
-
-use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use daemon::{Daemon, ListService};
-use receivers::{Tap, grpc_spans};
-
-/// A span as both receivers tell it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
-    trace: String,
-    id: String,
-    parent: String,
-    name: String,
-    kind: String,
-    links: Vec<(String, String)>,
-    attributes: BTreeSet<String>,
-    failed: bool,
-}
+use crate::support::binary::{Daemon, ListService, PERSONAL};
+use crate::support::receivers::{Span, Tap, grpc_spans};
 
 const INBOUND_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const INBOUND_SPAN: &str = "b7ad6b7169203331";
@@ -119,7 +102,7 @@ fn assert_nothing_personal(spans: &[Span], raw: &str) {
             );
         }
     }
-    for canary in daemon::PERSONAL {
+    for canary in PERSONAL {
         assert!(!raw.contains(canary), "{canary} left the process");
     }
 }

@@ -1,5 +1,6 @@
 //! The receivers: `oteltap` for HTTP, an in-process collector for gRPC.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -8,7 +9,18 @@ use std::time::Duration;
 use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 use serde_json::Value;
 
-use super::Span;
+/// A span as both receivers tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub trace: String,
+    pub id: String,
+    pub parent: String,
+    pub name: String,
+    pub kind: String,
+    pub links: Vec<(String, String)>,
+    pub attributes: BTreeSet<String>,
+    pub failed: bool,
+}
 
 /// A running `oteltap`, which prints what it receives.
 pub struct Tap {

@@ -95,46 +95,13 @@ pub struct Daemon {
     child: Child,
     address: String,
     log: Option<JoinHandle<String>>,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Daemon {
-    pub fn start(list: &ListService, settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let files = format!("file://{}/files", folder.path().display());
-        Self::spawn(list, settings, folder, &files)
-    }
-
-    /// The first upload fails, the later ones succeed.
-    pub fn start_with_failing_files(list: &ListService, settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let drive = failing_once();
-        Self::spawn(list, settings, folder, &format!("http://{drive}"))
-    }
-
-    fn spawn(
-        list: &ListService,
-        settings: &[(&str, &str)],
-        folder: tempfile::TempDir,
-        files: &str,
-    ) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_match-list-processor"))
-            .current_dir(folder.path())
-            .env_clear()
-            .env("PROCESSOR_MODE", "event-driven")
-            .env("HOST", "127.0.0.1")
-            .env("PORT", "0")
-            .env("ADMIN_LISTEN", "off")
-            .env("LOG_FORMAT", "json")
-            .env("LOG_LEVEL", "DEBUG")
-            .env("DATA_FOLDER", folder.path().join("data"))
-            .env("API_BASE_URL", format!("http://{}", list.address))
-            .env("WHATSAPP_AVATAR_SERVICE_URL", "embedded")
-            .env("ASSET_STORE_URL", files)
-            .envs(settings.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    /// Starts this command and waits until it listens.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut read = String::new();
         let address = loop {
@@ -157,11 +124,59 @@ impl Daemon {
             child,
             address,
             log: Some(rest),
-            _folder: folder,
+            _folder: None,
         }
     }
 
-    fn ask(&self, request: &str) -> String {
+    pub fn start(list: &ListService, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let files = format!("file://{}/files", folder.path().display());
+        Self::spawn(list, settings, folder, &files)
+    }
+
+    /// The first upload fails, the later ones succeed.
+    pub fn start_with_failing_files(list: &ListService, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let drive = failing_once();
+        Self::spawn(list, settings, folder, &format!("http://{drive}"))
+    }
+
+    fn spawn(
+        list: &ListService,
+        settings: &[(&str, &str)],
+        folder: tempfile::TempDir,
+        files: &str,
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_match-list-processor"));
+        command
+            .current_dir(folder.path())
+            .env_clear()
+            .env("PROCESSOR_MODE", "event-driven")
+            .env("HOST", "127.0.0.1")
+            .env("PORT", "0")
+            .env("ADMIN_LISTEN", "off")
+            .env("LOG_FORMAT", "json")
+            .env("LOG_LEVEL", "DEBUG")
+            .env("DATA_FOLDER", folder.path().join("data"))
+            .env("API_BASE_URL", format!("http://{}", list.address))
+            .env("WHATSAPP_AVATAR_SERVICE_URL", "embedded")
+            .env("ASSET_STORE_URL", files)
+            .envs(settings.iter().copied());
+        let mut daemon = Self::of(command);
+        daemon._folder = Some(folder);
+        daemon
+    }
+
+    pub fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The body of the answer, which must be 200; the request line and headers are given.
+    pub fn ask(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "{request}Host: x\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -195,6 +210,13 @@ impl Daemon {
         });
     }
 
+    /// Waits until no connection is taken any more.
+    pub fn await_refusal(&self) {
+        self.await_until("the listener to close", || {
+            TcpStream::connect(&self.address).is_err()
+        });
+    }
+
     /// Waits until the counter is above zero.
     pub fn await_metric(&self, name: &str, case: &str) {
         self.await_until(&format!("{name} ({case})"), || {
@@ -209,16 +231,21 @@ impl Daemon {
     /// Stops it in order; returns its log and its last metrics.
     pub fn stop(mut self) -> (String, String) {
         let metrics = self.ask("GET /metrics/prom HTTP/1.1\r\n");
-        let id = self.child.id().to_string();
         assert!(
             Command::new("kill")
-                .args(["-TERM", &id])
+                .args(["-TERM", &self.id()])
                 .status()
                 .unwrap()
                 .success()
         );
         assert!(self.child.wait().unwrap().success());
         (self.log.take().unwrap().join().unwrap(), metrics)
+    }
+
+    /// Waits for its end; the exit code and the log.
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().unwrap();
+        (status.code(), self.log.take().unwrap().join().unwrap())
     }
 }
 

@@ -1,0 +1,269 @@
+//! The real daemon in this process, on ports of its own, with a list that the test sets.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use match_list_processor::app::{App, Failure, Listeners};
+use match_list_processor::client::CallError;
+use match_list_processor::clock::Clock;
+use match_list_processor::config::{Config, Source};
+use match_list_processor::telemetry::metrics::Metrics;
+use match_list_processor::upstream::Upstream;
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// What the list's service answers next.
+pub type Next = Arc<Mutex<Result<Vec<u8>, CallError>>>;
+
+/// The running daemon.
+pub struct Daemon {
+    pub next: Next,
+    pub public: String,
+    pub admin: String,
+    pub folder: Arc<tempfile::TempDir>,
+    pub metrics: Arc<Metrics>,
+    pub clock: Clock,
+    pub client: reqwest::Client,
+    stop: watch::Sender<bool>,
+    running: tokio::task::JoinHandle<Result<(), Failure>>,
+    settings: Vec<(String, String)>,
+}
+
+impl Daemon {
+    /// With a clock of the test's.
+    pub async fn start_at(clock: Clock) -> Self {
+        Self::start_with(clock, &[]).await
+    }
+
+    /// With these settings beside the usual ones; an `API_BASE_URL` among them is asked for the
+    /// list, else [`next`](Self::next) is.
+    pub async fn start_with(clock: Clock, settings: &[(&str, &str)]) -> Self {
+        let settings = settings
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let next: Next = Arc::new(Mutex::new(Ok(b"[]".to_vec())));
+        Self::compose(clock, folder, next, settings).await
+    }
+
+    async fn compose(
+        clock: Clock,
+        folder: Arc<tempfile::TempDir>,
+        next: Next,
+        settings: Vec<(String, String)>,
+    ) -> Self {
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let usual = [
+            ("PROCESSOR_MODE", "event-driven".to_owned()),
+            ("HOST", "127.0.0.1".to_owned()),
+            ("PORT", "0".to_owned()),
+            ("ADMIN_LISTEN", "127.0.0.1:0".to_owned()),
+            ("DATA_FOLDER", path("data")),
+            ("ASSET_STORE_URL", format!("file://{}", path("files"))),
+            ("WHATSAPP_AVATAR_SERVICE_URL", "embedded".to_owned()),
+            ("SHUTDOWN_DEADLINE_SECONDS", "10".to_owned()),
+        ];
+        let usual = usual.map(|(name, value)| (name.to_owned(), value));
+        let all = usual.into_iter().chain(settings.iter().cloned()).collect();
+        let source = Source::layered(all, Path::new("/nowhere/.env")).unwrap();
+        let config = Arc::new(Config::load(&source).unwrap());
+        let list = Arc::clone(&next);
+        let memory = Upstream::Memory(Arc::new(move || {
+            list.lock().unwrap().clone().map(Bytes::from)
+        }));
+        let asks_http = settings.iter().any(|(name, _)| name == "API_BASE_URL");
+        let upstream = (!asks_http).then_some(memory);
+        let listeners = Listeners::bind(&config).unwrap();
+        let public = format!("http://{}", listeners.public.local_addr().unwrap());
+        let admin = listeners.admin.as_ref().unwrap().local_addr().unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let app = App::new(config, upstream, clock.clone(), Arc::clone(&metrics))
+            .await
+            .unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let running = tokio::spawn(app.run(Some(listeners), stopping));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let admin = format!("http://{admin}");
+        Self {
+            next,
+            public,
+            admin,
+            folder,
+            metrics,
+            clock,
+            client,
+            stop,
+            running,
+            settings,
+        }
+    }
+
+    /// Stops in order and starts again on the same folder.
+    pub async fn restart(self) -> Self {
+        let (clock, folder, next) = (
+            self.clock.clone(),
+            Arc::clone(&self.folder),
+            Arc::clone(&self.next),
+        );
+        let settings = self.settings.clone();
+        self.stop().await;
+        Self::compose(clock, folder, next, settings).await
+    }
+
+    /// Stops in order.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        self.running.await.unwrap().unwrap();
+    }
+
+    /// Sets the list, triggers a cycle and returns what the answer says of it.
+    pub async fn look(&self, list: impl Into<Vec<u8>>) -> Value {
+        *self.next.lock().unwrap() = Ok(list.into());
+        self.process().await
+    }
+
+    /// Triggers a cycle and returns what the answer says of it.
+    pub async fn process(&self) -> Value {
+        let request = self.client.post(format!("{}/process", self.public));
+        let answer = request.header("prefer", "wait=60").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// The same, tried until the queue has room.
+    pub async fn process_when_free(&self) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let request = self.client.post(format!("{}/process", self.public));
+            let answer = request.header("prefer", "wait=60").send().await.unwrap();
+            if answer.status() == 200 {
+                return serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+            }
+            assert!(Instant::now() < deadline, "the queue stays full");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until `/health` says so.
+    pub async fn await_health(&self, status: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let health = self.get("/health").await;
+            if health["status"] == status {
+                return health;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for {status}: {health}"
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        self.fetch(format!("{}{path}", self.public)).await
+    }
+
+    pub async fn admin(&self, path: &str) -> Value {
+        self.fetch(format!("{}{path}", self.admin)).await
+    }
+
+    async fn fetch(&self, url: String) -> Value {
+        let answer = self.client.get(url).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// Posts to the administration listener; the status and the answer.
+    pub async fn command(&self, path: &str) -> (u16, Value) {
+        let answer = self
+            .client
+            .post(format!("{}{path}", self.admin))
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        (
+            status,
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap(),
+        )
+    }
+
+    /// The changes of one cycle, reduced to what an expectation names.
+    pub async fn changes(&self, id: &str) -> BTreeSet<String> {
+        let found = self.admin("/changes?limit=1000").await;
+        let all = found["changes"].as_array().unwrap();
+        all.iter()
+            .filter(|change| change["processing_id"] == id)
+            .map(identity)
+            .collect()
+    }
+
+    /// All entries of the outbox, newest first.
+    pub async fn deliveries(&self) -> Vec<Value> {
+        self.admin("/deliveries?limit=1000").await["deliveries"]
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+
+    /// Waits until every entry of the outbox satisfies `done`.
+    pub async fn await_deliveries(&self, what: &str, done: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let all = self.deliveries().await;
+            if !all.is_empty() && all.iter().all(&done) {
+                return all;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for {what}: {all:#?}"
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The matches for which one cycle makes files, once all of them are stored.
+    pub async fn delivered(&self, id: &str) -> BTreeSet<i64> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let mut all = self.deliveries().await;
+            all.retain(|row| row["processing_id"] == id);
+            if all.iter().all(|row| row["state"] == "delivered") {
+                return all
+                    .iter()
+                    .map(|row| row["match_id"].as_i64().unwrap())
+                    .collect();
+            }
+            assert!(Instant::now() < deadline, "not delivered: {all:#?}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The exported list.
+    pub fn exported(&self) -> Value {
+        let path = self.folder.path().join("data/previous_matches.json");
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    /// The value of a series, named with its labels.
+    pub fn counted(&self, series: &str) -> f64 {
+        let text = match_list_processor::telemetry::expose::text(&self.metrics.gather());
+        let series = format!("match_list_processor_{series} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&series));
+        line.unwrap_or_else(|| panic!("no {series}"))
+            .parse()
+            .unwrap()
+    }
+}
+
+/// A change, reduced to what an expectation names.
+pub fn identity(change: &Value) -> String {
+    format!(
+        "{} {} {} {}",
+        change["match_id"], change["category"], change["priority"], change["field_name"]
+    )
+}

@@ -1,0 +1,7 @@
+//! Daemons and neighbours for the tests.
+
+pub mod binary;
+pub mod daemon;
+pub mod matches;
+pub mod neighbours;
+pub mod receivers;
