@@ -17,7 +17,7 @@ mod paint;
 mod tests;
 
 use kit::Kit;
-use lettering::{Half, Sign};
+use lettering::Sign;
 
 /// Width and height of the picture in pixels.
 pub const SIZE: u32 = 512;
@@ -57,8 +57,8 @@ pub fn draw(home: &Club, away: &Club) -> Result<Vec<u8>, AvatarError> {
     let [above, below] = lettering::place(&signs[0], &signs[1]);
 
     let mut canvas = tiny_skia::Pixmap::new(SIZE, SIZE).ok_or(AvatarError::Canvas)?;
-    paint::half(&mut canvas, Half::Above, &kits[0])?;
-    paint::half(&mut canvas, Half::Below, &kits[1])?;
+    paint::above(&mut canvas, &kits[0]);
+    paint::below(&mut canvas, &kits[1])?;
     paint::seam(&mut canvas);
     paint::ball(&mut canvas)?;
     paint::sign(&mut canvas, &signs[0], above, kits[0].ink);

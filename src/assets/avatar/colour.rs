@@ -1,4 +1,4 @@
-//! Colours and the two measures that keep them apart: WCAG contrast and distance in `OKLab`.
+//! Colours and the measures that keep them apart: WCAG luminance and distance in `OKLab`.
 
 use tiny_skia::Color;
 
@@ -25,12 +25,6 @@ impl Rgb {
             channel(self.1, other.1),
             channel(self.2, other.2),
         )
-    }
-
-    /// Contrast ratio of the two as WCAG 2 defines it, 1 to 21.
-    pub fn contrast(self, other: Self) -> f32 {
-        let (a, b) = (self.luminance(), other.luminance());
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
     /// How different the two look: the distance in `OKLab`, about 1 from black to white.

@@ -74,7 +74,8 @@ impl Word {
             .text
             .strip_prefix(['U', 'P', 'F'])
             .unwrap_or(&self.text);
-        SQUADS.contains(&self.text.as_str()) || age.bytes().all(|byte| byte.is_ascii_digit())
+        let number = !age.is_empty() && age.bytes().all(|byte| byte.is_ascii_digit());
+        number || SQUADS.contains(&self.text.as_str())
     }
 }
 
@@ -86,10 +87,10 @@ struct Name {
 
 impl Name {
     fn read(name: &str) -> Self {
-        let words: Vec<Word> = words(name)
-            .into_iter()
-            .filter(|word| !word.is_squad())
-            .collect();
+        let mut words = words(name);
+        if !words.iter().all(Word::is_squad) {
+            words.retain(|word| !word.is_squad());
+        }
         let (mut forms, place): (Vec<_>, Vec<_>) = words.into_iter().partition(Word::is_form);
         let form = if forms.is_empty() {
             None
@@ -121,17 +122,10 @@ impl Name {
 
     /// Place and kind, for two clubs of one place: `GIFK` and `GFC`.
     fn with_form(&self) -> String {
-        let place = self
-            .place
-            .first()
-            .map(|word| word.first(1))
-            .unwrap_or_default();
-        let form = self
-            .form
-            .as_ref()
-            .map(|form| form.first(LONGEST - 1))
-            .unwrap_or_default();
-        place + &form
+        match (self.place.first(), &self.form) {
+            (Some(place), Some(form)) => place.first(1) + &form.first(LONGEST - 1),
+            _ => self.label(),
+        }
     }
 }
 
@@ -146,11 +140,8 @@ pub fn pair(home: &str, away: &str) -> [String; 2] {
     }
     let letters = [home.run_together(), away.run_together()];
     if letters[0] == letters[1] {
-        return if home.form.is_some() && away.form.is_some() {
-            [home.with_form(), away.with_form()]
-        } else {
-            labels
-        };
+        let forms = [home.with_form(), away.with_form()];
+        return if forms[0] == forms[1] { labels } else { forms };
     }
     let split = letters[0]
         .iter()
@@ -195,8 +186,11 @@ fn words(name: &str) -> Vec<Word> {
 
 /// Whether the embedded font draws this capital or digit.
 pub fn drawable(letter: char) -> bool {
-    let latin = matches!(letter, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{de}' | '\u{100}'..='\u{17d}');
-    letter.is_ascii_uppercase() || letter.is_ascii_digit() || (latin && letter.is_uppercase())
+    match letter {
+        'A'..='Z' | '0'..='9' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{de}' => true,
+        'Ĕ' | 'Ĭ' | 'Ĳ' | 'Ŀ' | 'Ŏ' => false,
+        _ => letter.is_uppercase() && ('\u{100}'..='\u{17d}').contains(&letter),
+    }
 }
 
 /// A capital and a combining mark as one letter, for the marks that Swedish names have.

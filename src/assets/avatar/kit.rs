@@ -102,16 +102,20 @@ impl Kit {
     }
 }
 
-/// The second tone: away from the letters, so that the pattern costs them no contrast. A shirt
-/// that is nearly black or white already has no such tone and takes a little of its letters' one.
+/// The second tone: away from the letters' colour, so that the pattern costs them no contrast. A
+/// shirt that is nearly black or white has no such tone and goes a little way towards the other
+/// end instead.
 fn shade(base: Rgb, ink: Rgb) -> Rgb {
-    let dark = ink.luminance() > base.luminance();
-    let (towards, percent) = if dark { (INK, 24) } else { (WHITE, 32) };
-    let away = base.mix(towards, percent);
+    let dark = base.luminance() < ink.luminance();
+    let (away, back) = if dark {
+        (base.mix(INK, 24), base.mix(WHITE, 12))
+    } else {
+        (base.mix(WHITE, 32), base.mix(ink, 11))
+    };
     if away.distance(base) >= MIN_SHADE {
         away
     } else {
-        base.mix(ink, 13)
+        back
     }
 }
 

@@ -16,12 +16,12 @@ pub const SEAM: f32 = 7.0;
 /// The radius of the ball in the middle.
 pub const BALL: f32 = 47.0;
 /// Nothing that matters lies further out than this; the crop is at 256.
-pub const REACH: f32 = 236.0;
+pub const REACH: f32 = 240.0;
 
 /// Height of a capital before it is fitted: the outlines use this unit.
 const CAPITAL: f32 = 100.0;
 /// The largest height of a capital, so that short labels do not shout.
-const LARGEST: f32 = 1.36;
+const LARGEST: f32 = 1.42;
 /// The least gap between ink and seam or ball.
 const AIR: f32 = 12.0;
 
@@ -46,7 +46,7 @@ impl Half {
     fn allows(self, x: f32, y: f32) -> bool {
         let from_seam = self.sign() * (y + SLOPE * x) / (1.0 + SLOPE * SLOPE).sqrt();
         let out = x.hypot(y);
-        out <= REACH && out >= BALL + AIR && from_seam >= SEAM + AIR
+        (BALL + AIR..=REACH).contains(&out) && from_seam >= SEAM + AIR
     }
 }
 
@@ -76,7 +76,8 @@ impl Sign {
         })
     }
 
-    fn fits(&self, half: Half, place: Place) -> bool {
+    /// Whether all ink is where it may be.
+    pub fn fits(&self, half: Half, place: Place) -> bool {
         let put = |&(x, y): &(f32, f32)| (x * place.scale + place.x, y * place.scale + place.y);
         self.trail.iter().map(put).all(|(x, y)| half.allows(x, y))
     }

@@ -8,7 +8,7 @@ use tiny_skia::{
 
 use super::colour::Rgb;
 use super::kit::{Kit, Pattern};
-use super::lettering::{BALL, CENTRE, Half, Place, SEAM, SLOPE, Sign};
+use super::lettering::{BALL, CENTRE, Place, SEAM, SLOPE, Sign};
 use super::{AvatarError, SIZE};
 
 const WHITE: Rgb = Rgb(0xff, 0xff, 0xff);
@@ -57,15 +57,25 @@ fn mask(path: &Path, transform: Transform) -> Result<Mask, AvatarError> {
     Ok(mask)
 }
 
-/// Fills one half with a club's colour and pattern.
-pub fn half(canvas: &mut Pixmap, half: Half, kit: &Kit) -> Result<(), AvatarError> {
-    let top = if half == Half::Above { -FAR } else { 0.0 };
-    let area = rect(-FAR, top, 2.0 * FAR, FAR).ok_or(AvatarError::Canvas)?;
-    let all = rect(-FAR, -FAR, 2.0 * FAR, 2.0 * FAR);
-    let clip = mask(&area, along_seam())?;
-    if let Some(all) = all {
-        fill(canvas, &all, kit.base, Some(&clip));
+/// Fills the home club's half with its colour and pattern, and what is below it too.
+pub fn above(canvas: &mut Pixmap, kit: &Kit) {
+    canvas.fill(kit.base.paint(255));
+    for shape in shapes(kit.pattern).iter().flatten() {
+        fill(canvas, shape, kit.shade, None);
     }
+}
+
+/// Fills the away club's half with its colour and pattern.
+pub fn below(canvas: &mut Pixmap, kit: &Kit) -> Result<(), AvatarError> {
+    let area = rect(-FAR, 0.0, 2.0 * FAR, FAR).ok_or(AvatarError::Canvas)?;
+    canvas.fill_path(
+        &area,
+        &brush(kit.base, 255),
+        FillRule::Winding,
+        along_seam(),
+        None,
+    );
+    let clip = mask(&area, along_seam())?;
     for shape in shapes(kit.pattern).iter().flatten() {
         fill(canvas, shape, kit.shade, Some(&clip));
     }

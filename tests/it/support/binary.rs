@@ -95,7 +95,9 @@ pub struct Daemon {
     child: Child,
     address: String,
     log: Option<JoinHandle<String>>,
-    _folder: Option<tempfile::TempDir>,
+    /// Removed when the daemon is gone.
+    #[allow(dead_code)]
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Daemon {
@@ -124,7 +126,7 @@ impl Daemon {
             child,
             address,
             log: Some(rest),
-            _folder: None,
+            folder: None,
         }
     }
 
@@ -163,7 +165,7 @@ impl Daemon {
             .env("ASSET_STORE_URL", files)
             .envs(settings.iter().copied());
         let mut daemon = Self::of(command);
-        daemon._folder = Some(folder);
+        daemon.folder = Some(folder);
         daemon
     }
 
@@ -193,7 +195,7 @@ impl Daemon {
         serde_json::from_str(&self.ask(&request)).unwrap()
     }
 
-    fn await_until(&self, what: &str, done: impl Fn() -> bool) {
+    fn await_until(what: &str, done: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !done() {
             assert!(Instant::now() < deadline, "waited in vain for {what}");
@@ -203,7 +205,7 @@ impl Daemon {
 
     /// Waits until every planned file is delivered.
     pub fn await_deliveries(&self) {
-        self.await_until("the deliveries", || {
+        Self::await_until("the deliveries", || {
             let status: Value =
                 serde_json::from_str(&self.ask("GET /status HTTP/1.1\r\n")).unwrap();
             status["processing_history"][0]["deliveries"]["delivered"] == 3
@@ -212,14 +214,14 @@ impl Daemon {
 
     /// Waits until no connection is taken any more.
     pub fn await_refusal(&self) {
-        self.await_until("the listener to close", || {
+        Self::await_until("the listener to close", || {
             TcpStream::connect(&self.address).is_err()
         });
     }
 
     /// Waits until the counter is above zero.
     pub fn await_metric(&self, name: &str, case: &str) {
-        self.await_until(&format!("{name} ({case})"), || {
+        Self::await_until(&format!("{name} ({case})"), || {
             let text = self.ask("GET /metrics/prom HTTP/1.1\r\n");
             let value = text
                 .lines()

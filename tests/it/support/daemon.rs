@@ -212,7 +212,7 @@ impl Daemon {
 
     /// Waits until every entry of the outbox satisfies `done`.
     pub async fn await_deliveries(&self, what: &str, done: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let all = self.deliveries().await;
             if !all.is_empty() && all.iter().all(&done) {
@@ -228,7 +228,7 @@ impl Daemon {
 
     /// The matches for which one cycle makes files, once all of them are stored.
     pub async fn delivered(&self, id: &str) -> BTreeSet<i64> {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let mut all = self.deliveries().await;
             all.retain(|row| row["processing_id"] == id);
