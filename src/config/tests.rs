@@ -267,3 +267,13 @@ fn the_otlp_endpoint_follows_the_specification() {
     assert_eq!(endpoint(&[general, ("OTEL_TRACES_EXPORTER", "none")]), None);
     assert_eq!(endpoint(&[]), None);
 }
+
+#[test]
+fn the_readme_names_every_setting() {
+    let readme = include_str!("../../README.md");
+    let pairs = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x"), ("ADMIN_TOKEN", "x")];
+    for setting in load(pairs).unwrap().effective() {
+        let known = readme.contains(&format!("`{}`", setting.name));
+        assert!(known || setting.name.ends_with("_HEADERS"), "{} is missing", setting.name);
+    }
+}
