@@ -5,7 +5,6 @@
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -19,7 +18,7 @@ use crate::config::{
 };
 use crate::cycle::{Cycle, Pace, Status, Worker};
 use crate::delivery::{
-    AvatarService, AvatarSource, Destinations, Dispatcher, Drive, Files, ObjectFiles,
+    AvatarService, AvatarSource, Destinations, Dispatcher, Drive, Files, LONGEST_WAIT, ObjectFiles,
 };
 use crate::domain::delivery::Destination;
 use crate::domain::texts::Texts;
@@ -33,8 +32,6 @@ use crate::upstream::{Timeouts, Upstream};
 
 /// Threads that serve requests.
 const HTTP_THREADS: usize = 2;
-/// No "not before" of a delivery lies further ahead than the schedule's longest step.
-const LATEST_ATTEMPT: Duration = Duration::from_hours(26);
 
 /// Why the daemon did not start or did not end well, with its exit code.
 #[derive(Debug, thiserror::Error)]
@@ -280,9 +277,12 @@ impl App {
         deadline: Deadline,
         http: HttpRuntime,
     ) {
-        http.finished().await;
-        let all = async { while work.join_next().await.is_some() {} };
-        if tokio::time::timeout(deadline.patience(), all)
+        let patience = tokio::time::Instant::now() + deadline.patience();
+        let requests_and_work = async {
+            http.finished().await;
+            while work.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout_at(patience, requests_and_work)
             .await
             .is_err()
         {
@@ -399,8 +399,9 @@ impl App {
             data: None,
             size: 0,
         };
-        let store_failed = |error: crate::store::StoreError| {
-            Failure::Cycle(format!("the cycle could not be recorded: {error}"))
+        let store_failed = |error: crate::store::StoreError| match error {
+            crate::store::StoreError::Unknown => Failure::Store,
+            error => Failure::Cycle(format!("the cycle could not be recorded: {error}")),
         };
         self.store.accept(trigger).await.map_err(store_failed)?;
         let waiting = self.store.waiting().await.map_err(store_failed)?;
@@ -564,12 +565,13 @@ async fn initial_status(
 ) -> Result<Status, Failure> {
     let unreadable = |error: crate::store::StoreError| Failure::System(error.into());
     let now = clock.unix();
-    let latest = now + LATEST_ATTEMPT.as_secs_f64();
-    let under_way = store.recover(now, latest).await.map_err(unreadable)?;
-    if under_way > 0 {
+    let latest = now + LONGEST_WAIT.as_secs_f64();
+    let (back, given_up) = store.recover(now, latest).await.map_err(unreadable)?;
+    if back + given_up > 0 {
         tracing::warn!(
-            under_way,
-            "deliveries were under way when the last run ended; they are tried again"
+            back,
+            given_up,
+            "deliveries were under way when the last run ended"
         );
     }
     let previous = if store.previous_run_was_clean() {

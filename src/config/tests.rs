@@ -271,9 +271,16 @@ fn the_otlp_endpoint_follows_the_specification() {
 #[test]
 fn the_readme_names_every_setting() {
     let readme = include_str!("../../README.md");
-    let pairs = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x"), ("ADMIN_TOKEN", "x")];
+    let pairs = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x"),
+        ("ADMIN_TOKEN", "x"),
+    ];
     for setting in load(pairs).unwrap().effective() {
         let known = readme.contains(&format!("`{}`", setting.name));
-        assert!(known || setting.name.ends_with("_HEADERS"), "{} is missing", setting.name);
+        assert!(
+            known || setting.name.ends_with("_HEADERS"),
+            "{} is missing",
+            setting.name
+        );
     }
 }

@@ -298,6 +298,7 @@ impl Cycle {
             self.metrics
                 .cycle_stage_failures
                 .inc((Stage::Commit, ErrorKind::Store));
+            self.metrics.cycles.inc((Outcome::Failure,));
             tracing::error!(error = %error, "the end of the cycle could not be committed");
             return Err(error);
         }

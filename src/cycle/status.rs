@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use crate::shutdown::raised;
 use crate::store::{Accepted, CycleRecord, FeedState, Store};
 
 /// Shared by the HTTP endpoints, the cycle worker and the deliveries.
 #[derive(Debug, Default)]
 pub struct Status {
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
     paused: AtomicBool,
     /// The last trigger that the running cycle serves; 0 when none runs.
     serving: AtomicI64,
@@ -45,12 +46,12 @@ impl Status {
     /// Whether the daemon is stopping.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
     }
 
     /// The daemon is stopping: no new trigger is accepted from now on.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
     }
 
     /// Whether an operator has paused cycles and deliveries.
@@ -142,12 +143,12 @@ impl Status {
     ) -> Option<CycleRecord> {
         let mut finished = self.finished.subscribe();
         let ended = finished.wait_for(|finished| finished.upto >= trigger.seq);
-        let last = tokio::time::timeout(wait, ended)
-            .await
-            .ok()?
-            .ok()?
-            .processing_id
-            .clone();
+        let mut draining = self.draining.subscribe();
+        // Nobody who waits may hold up the end: the trigger is stored and will be served.
+        let last = tokio::select! {
+            ended = tokio::time::timeout(wait, ended) => ended.ok()?.ok()?.processing_id.clone(),
+            () = raised(&mut draining) => return None,
+        };
         // A later cycle may have ended in the meantime; the store knows which one it was.
         let known = store.trigger(&trigger.id).await.ok()??.processing_id;
         store.record(&known.unwrap_or(last)).await.ok()?

@@ -19,7 +19,7 @@ use crate::domain::plan::{AssetKind, Plan, PlanRules, plan};
 use crate::store::{
     FeedState, Held, MatchWrite, MatchWrites, NewDelivery, Prepared, SnapshotWrite,
 };
-use crate::telemetry::labels::{AssetFile, AssetResult, Stage};
+use crate::telemetry::labels::{AssetResult, Stage};
 
 /// What the list of a cycle leads to.
 #[derive(Debug)]
@@ -210,8 +210,7 @@ impl Cycle {
 
     fn count_plan(&self, plan: &Plan) {
         for &kind in AssetKind::ALL {
-            let file = asset_file(kind);
-            let count = |result, n: usize| self.metrics.assets.add((file, result), n as u64);
+            let count = |result, n: usize| self.metrics.assets.add((kind, result), n as u64);
             count(
                 AssetResult::Unchanged,
                 plan.unchanged.get(&kind).copied().unwrap_or(0),
@@ -222,9 +221,7 @@ impl Cycle {
             );
         }
         for (match_id, kind, error) in &plan.failed {
-            self.metrics
-                .assets
-                .inc((asset_file(*kind), AssetResult::Failed));
+            self.metrics.assets.inc((*kind, AssetResult::Failed));
             tracing::error!(match_id, kind = kind.label(), error = %error, "a text could not be made");
         }
     }
@@ -266,16 +263,6 @@ fn finish_export(
         None => (None, false),
         Some(Ok(Some(prepared))) => (Some(prepared), false),
         Some(_) => (None, true),
-    }
-}
-
-/// The label of a kind of file.
-#[must_use]
-pub fn asset_file(kind: AssetKind) -> AssetFile {
-    match kind {
-        AssetKind::GroupDescription => AssetFile::GroupDescription,
-        AssetKind::GroupInfo => AssetFile::GroupInfo,
-        AssetKind::Avatar => AssetFile::Avatar,
     }
 }
 

@@ -9,13 +9,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::one::{Cycle, CycleError, Report};
-use crate::domain::retry::cycle_delay;
+use crate::domain::retry::{MAX_CYCLE_ATTEMPTS, cycle_delay};
 use crate::shutdown::raised;
 use crate::store::{NewTrigger, StoreError, Waiting};
 use crate::telemetry::labels::{Outcome, TriggerResult, TriggerSource};
 
 /// Pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest sleep, after which the queue is looked at in any case.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// When cycles run without being asked from outside.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +44,8 @@ struct Agenda {
     confirm: Option<Instant>,
     /// The next try for triggers up to this number, which failed before.
     retry: Option<(i64, Instant)>,
+    /// Ends of cycles in a row that could not be committed.
+    uncommitted: u32,
 }
 
 impl Agenda {
@@ -73,6 +78,8 @@ impl Worker {
                 tokio::select! {
                     () = self.cycle.status.woken() => {}
                     () = until(agenda.next()) => {}
+                    // A client that went away may have left a trigger that nobody told of.
+                    () = tokio::time::sleep(LONGEST_SLEEP) => {}
                     () = raised(&mut stop) => return,
                 }
                 continue;
@@ -109,6 +116,7 @@ impl Worker {
             scheduled: self.pace.interval.map(|_| now + first),
             confirm: held.map(|held| self.confirm_at(held.since)),
             retry: None,
+            uncommitted: 0,
         }
     }
 
@@ -182,14 +190,17 @@ impl Worker {
 
     fn note(&self, agenda: &mut Agenda, upto: i64, failures: u32, ran: Result<Report, StoreError>) {
         agenda.retry = None;
-        match ran {
-            Ok(report) => {
-                if report.outcome == Outcome::Failure {
-                    agenda.retry = retry(upto, failures, &report);
-                }
-                agenda.confirm = report.held_since.map(|since| self.confirm_at(since));
+        if let Ok(report) = ran {
+            agenda.uncommitted = 0;
+            if report.outcome == Outcome::Failure {
+                agenda.retry = retry(upto, failures, &report);
             }
-            Err(_) => agenda.retry = Some((upto, Instant::now() + STORE_PAUSE)),
+            agenda.confirm = report.held_since.map(|since| self.confirm_at(since));
+        } else {
+            // The list is not asked for every second while the disk is full.
+            agenda.uncommitted = (agenda.uncommitted + 1).min(MAX_CYCLE_ATTEMPTS - 1);
+            let pause = cycle_delay(agenda.uncommitted, fastrand::f64());
+            agenda.retry = Some((upto, Instant::now() + pause.unwrap_or(STORE_PAUSE)));
         }
     }
 }

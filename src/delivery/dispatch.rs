@@ -18,9 +18,7 @@ use crate::domain::plan::AssetKind;
 use crate::domain::retry::next_delay;
 use crate::shutdown::raised;
 use crate::store::{Claimed, Settlement, Store, StoreError};
-use crate::telemetry::labels::{
-    AssetFile, AssetResult, AttemptResult, DeadReason, DeliveryResult, ErrorKind,
-};
+use crate::telemetry::labels::{AssetResult, AttemptResult, DeadReason, DeliveryResult, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
 
@@ -28,6 +26,8 @@ use crate::telemetry::span;
 const AT_A_TIME: usize = 4;
 /// Pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// No attempt is further ahead than this, unless the clock was set back.
+pub const LONGEST_WAIT: Duration = Duration::from_hours(26);
 /// The longest sleep, after which the outbox is looked at in any case.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
@@ -124,7 +124,10 @@ impl Dispatcher {
         let Some(due) = self.store.next_due(self.destination).await? else {
             return Ok((Vec::new(), LONGEST_SLEEP));
         };
-        if due > now {
+        if due - now > LONGEST_WAIT.as_secs_f64() {
+            // The schedule waits a day at most: the clock was set back.
+            self.store.hasten(self.destination, now).await?;
+        } else if due > now {
             let wait = Duration::from_secs_f64((due - now).min(LONGEST_SLEEP.as_secs_f64()));
             return Ok((Vec::new(), wait));
         }
@@ -261,8 +264,7 @@ impl Dispatcher {
 
     fn count_file(&self, kind: &str, result: AssetResult) {
         if let Some(kind) = AssetKind::from_label(kind) {
-            let file = AssetFile::from_label(kind.label()).unwrap_or(AssetFile::Avatar);
-            self.metrics.assets.inc((file, result));
+            self.metrics.assets.inc((kind, result));
         }
     }
 }

@@ -7,7 +7,7 @@ mod files;
 mod object;
 
 pub use avatar_service::AvatarService;
-pub use dispatch::Dispatcher;
+pub use dispatch::{Dispatcher, LONGEST_WAIT};
 pub use drive::Drive;
 pub use files::{AvatarSource, Destinations};
 pub use object::ObjectFiles;

@@ -20,6 +20,9 @@ mod snapshot;
 mod triggers;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use cycles::{CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite};
 pub use error::{OpenError, StoreError};
 pub use export::{ExportError, Exporter, Prepared};

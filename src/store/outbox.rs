@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use super::Store;
 use super::error::StoreError;
 use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::retry::next_delay;
 
 /// A delivery to be stored with the cycle that plans it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +67,6 @@ pub enum Settlement {
         /// What happened, without personal data.
         error: String,
     },
-    /// Not begun; it is as if it had never been claimed.
-    Released,
 }
 
 /// A delivery as the administration listener shows it.
@@ -182,22 +181,14 @@ impl Store {
         .await
     }
 
-    /// Puts back what was under way when the last run ended, and keeps no "not before" beyond
-    /// `latest`, which a clock that jumped may have left. Returns how many were under way.
+    /// Puts back what was under way when the last run ended, later the more often it was tried: it
+    /// may be what ended the run. Keeps no "not before" beyond `latest`, which a clock that jumped
+    /// may have left. Returns how many were put back and how many given up.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn recover(&self, now: f64, latest: f64) -> Result<usize, StoreError> {
-        self.write(move |tx, _| {
-            let sql =
-                "UPDATE outbox SET state = 'pending', next_attempt = ?1 WHERE state = 'running'";
-            let under_way = tx.prepare_cached(sql)?.execute([now])?;
-            let sql = "UPDATE outbox SET next_attempt = ?1 WHERE state = 'pending' \
-                       AND next_attempt > ?1";
-            tx.prepare_cached(sql)?.execute([latest])?;
-            Ok(under_way)
-        })
-        .await
+    pub async fn recover(&self, now: f64, latest: f64) -> Result<(usize, usize), StoreError> {
+        self.write(move |tx, _| recover(tx, now, latest)).await
     }
 
     /// Gives a dead delivery a new life; false if there is no dead one with this id.
@@ -296,6 +287,8 @@ impl Store {
         .await
     }
 }
+
+const INTERRUPTED: &str = "the program ended during the attempt";
 
 /// Avatars that are kept for another use.
 const KEPT_AVATARS: i64 = 200;
@@ -432,14 +425,6 @@ fn settle(
             .execute([id])?;
             Ok(DeliveryState::Dead)
         }
-        Settlement::Released => {
-            tx.prepare_cached(
-                "UPDATE outbox SET state = 'pending', attempts = max(attempts - 1, 0) \
-                 WHERE id = ?1",
-            )?
-            .execute([id])?;
-            Ok(DeliveryState::Pending)
-        }
     }
 }
 
@@ -458,6 +443,33 @@ fn has_newer(tx: &Connection, id: i64) -> Result<bool, StoreError> {
              AND n.kind = o.kind AND n.id > o.id WHERE o.id = ?1)",
         )?
         .query_row([id], |row| row.get(0))?)
+}
+
+fn recover(tx: &Connection, now: f64, latest: f64) -> Result<(usize, usize), StoreError> {
+    let mut statement =
+        tx.prepare_cached("SELECT id, attempts FROM outbox WHERE state = 'running'")?;
+    let under_way: Vec<(i64, u32)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let (mut back, mut given_up) = (0, 0);
+    for (id, attempts) in under_way {
+        let settlement = match next_delay(attempts, 0.0) {
+            Some(delay) => Settlement::Retry {
+                at: now + delay.as_secs_f64(),
+                error: INTERRUPTED.to_owned(),
+            },
+            None => Settlement::Dead {
+                error: INTERRUPTED.to_owned(),
+            },
+        };
+        match settle(tx, id, now, &settlement)? {
+            DeliveryState::Dead => given_up += 1,
+            _ => back += 1,
+        }
+    }
+    let sql = "UPDATE outbox SET next_attempt = ?1 WHERE state = 'pending' AND next_attempt > ?1";
+    tx.prepare_cached(sql)?.execute([latest])?;
+    Ok((back, given_up))
 }
 
 fn retry_dead(tx: &Connection, id: i64, now: f64) -> Result<bool, StoreError> {

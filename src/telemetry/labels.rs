@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::plan::AssetKind;
 use crate::labels;
 
 /// A value that can stand in a label: its label's name and all its values.
@@ -37,7 +38,7 @@ label_names! {
     Stage => "stage",
     ErrorKind => "error_type",
     Anomaly => "kind",
-    AssetFile => "kind",
+    AssetKind => "kind",
     AssetResult => "result",
     AttemptResult => "result",
     DeliveryResult => "result",
@@ -296,18 +297,6 @@ labels! {
         NotObject => "not_object",
         /// An entry in the short form.
         Short => "short",
-    }
-}
-
-labels! {
-    /// A file that is made for a match.
-    AssetFile {
-        /// The group's description.
-        GroupDescription => "group_description",
-        /// The group's info.
-        GroupInfo => "group_info",
-        /// The group's picture.
-        Avatar => "avatar",
     }
 }
 

@@ -6,12 +6,13 @@ use super::family::{
     Answer, Counter, Endpoint, FamilySpec, FloatGauge, Gauge, Histogram, PREFIX, Registrar,
 };
 use super::labels::{
-    Anomaly, AssetFile, AssetResult, AttemptResult, CallResult, Closed, DeadReason, DeliveryResult,
+    Anomaly, AssetResult, AttemptResult, CallResult, Closed, DeadReason, DeliveryResult,
     Dependency, ErrorKind, Level, Outcome, Previous, Stage, StoreError, TriggerResult,
     TriggerSource,
 };
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::plan::AssetKind;
 
 const HTTP: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -110,7 +111,7 @@ catalogue! {
     /// Changes committed.
     changes: Counter<(Category, Priority)> = "changes_total";
     /// Files for matches, incremented when one is stored, found unchanged, skipped or failed.
-    assets: Counter<(AssetFile, AssetResult)> = "assets_total";
+    assets: Counter<(AssetKind, AssetResult)> = "assets_total";
 
     /// Deliveries that came to an end, by result.
     deliveries: Counter<(Destination, DeliveryResult)> = "deliveries_total";

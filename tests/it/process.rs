@@ -348,6 +348,34 @@ fn a_stop_gives_a_hanging_cycle_up_within_the_deadline() {
 }
 
 #[test]
+fn a_client_that_waits_for_its_cycle_is_answered_before_the_end() {
+    let lists = ListService::start();
+    lists.hold(true);
+    let folder = Folder::new();
+    let url = lists.url();
+    let settings = [
+        ("API_BASE_URL", url.as_str()),
+        ("PROCESSOR_MODE", "event-driven"),
+        ("SHUTDOWN_DEADLINE_SECONDS", "4"),
+    ];
+    let daemon = Daemon::of(folder.command(&settings));
+    let mut waiting = TcpStream::connect(daemon.address()).unwrap();
+    let request = b"POST /process HTTP/1.1\r\nHost: x\r\nPrefer: wait=300\r\n\r\n";
+    waiting.write_all(request).unwrap();
+    lists.await_asked(1);
+    term(&daemon);
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(
+        answer.contains("\"status\":\"success\""),
+        "accepted, and served later: {answer}"
+    );
+    let (code, log) = daemon.wait();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
 fn a_second_signal_ends_at_once() {
     let lists = ListService::start();
     lists.hold(true);

@@ -1,0 +1,301 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::retry::next_delay;
+use crate::telemetry::labels::TriggerSource;
+
+fn open(folder: &Path, queue_capacity: usize) -> Result<Store, OpenError> {
+    Store::open(
+        folder,
+        Limits {
+            queue_capacity,
+            history: 5,
+        },
+        Arc::new(Metrics::new()),
+    )
+}
+
+fn trigger(data: Option<&str>) -> NewTrigger {
+    NewTrigger {
+        source: TriggerSource::Webhook,
+        accepted: 1.5,
+        traceparent: None,
+        data: data.map(Into::into),
+        size: 0,
+    }
+}
+
+fn cycle(n: u64, upto: i64, end: CycleEnd) -> CycleWrite {
+    let record = CycleRecord {
+        processing_id: format!("webhook_0_{n}"),
+        ..CycleRecord::default()
+    };
+    CycleWrite {
+        record,
+        upto,
+        ended: 2.0,
+        end,
+        traceparent: None,
+    }
+}
+
+fn success(deliveries: Vec<NewDelivery>) -> CycleEnd {
+    CycleEnd::Success {
+        snapshot: None,
+        changes: vec![],
+        deliveries,
+    }
+}
+
+fn file(match_id: i64, kind: &str, content: u8) -> NewDelivery {
+    NewDelivery {
+        destination: Destination::Assets,
+        match_id,
+        kind: kind.to_owned(),
+        digest: [content; 16],
+        payload: content.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_there_after_a_restart_and_served_in_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let first = store.accept(trigger(Some("1"))).await.unwrap();
+    let second = store.accept(trigger(Some("2"))).await.unwrap();
+    assert_eq!((first.ahead, second.ahead), (0, 1));
+    store.close().await.unwrap();
+    drop(store);
+
+    let store = open(folder.path(), 10).unwrap();
+    assert!(store.previous_run_was_clean());
+    let waiting = store.waiting().await.unwrap();
+    assert_eq!(
+        (waiting.count, waiting.upto, waiting.data.as_deref()),
+        (2, second.seq, Some("2"))
+    );
+    let third = store.accept(trigger(None)).await.unwrap();
+    store
+        .commit_cycle(cycle(1, waiting.upto, success(vec![])))
+        .await
+        .unwrap();
+    let state = |id: String| {
+        let store = store.clone();
+        async move {
+            store
+                .trigger(&id)
+                .await
+                .unwrap()
+                .map(|t| (t.state, t.processing_id))
+        }
+    };
+    let done = Some((TriggerState::Done, Some("webhook_0_1".to_owned())));
+    assert_eq!(state(first.id).await, done);
+    assert_eq!(state(second.id).await, done);
+    assert_eq!(state(third.id).await, Some((TriggerState::Pending, None)));
+    assert_eq!(store.queue().await.unwrap(), (1, Some(1.5)));
+    for unknown in ["", "trg-1-00000000", "trg-1", "x", "trg-99-00000000"] {
+        assert_eq!(state(unknown.to_owned()).await, None, "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_until_a_cycle_has_served_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 2).unwrap();
+    for _ in 0..2 {
+        store.accept(trigger(None)).await.unwrap();
+    }
+    assert_eq!(
+        store.accept(trigger(None)).await,
+        Err(StoreError::QueueFull(2))
+    );
+    let waiting = store.waiting().await.unwrap();
+    store
+        .commit_cycle(cycle(1, waiting.upto, success(vec![])))
+        .await
+        .unwrap();
+    store.accept(trigger(None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn triggers_fail_after_their_tries_and_later_ones_have_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let first = store.accept(trigger(None)).await.unwrap();
+    let fail = |n, upto| cycle(n, upto, CycleEnd::Failed { give_up_after: 3 });
+    assert_eq!(store.commit_cycle(fail(1, first.seq)).await.unwrap(), None);
+    assert_eq!(store.commit_cycle(fail(2, first.seq)).await.unwrap(), None);
+    let later = store.accept(trigger(None)).await.unwrap();
+    assert_eq!(
+        store.commit_cycle(fail(3, later.seq)).await.unwrap(),
+        Some(first.seq)
+    );
+    let state = |id: &str| {
+        let (store, id) = (store.clone(), id.to_owned());
+        async move { store.trigger(&id).await.unwrap().unwrap().state }
+    };
+    assert_eq!(state(&first.id).await, TriggerState::Failed);
+    assert_eq!(state(&later.id).await, TriggerState::Pending);
+    assert_eq!(store.waiting().await.unwrap().failures, 1);
+    assert_eq!(
+        store.feed_state().await.unwrap().cycles,
+        3,
+        "failed cycles count"
+    );
+}
+
+#[tokio::test]
+async fn the_outbox_keeps_order_and_supersedes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let both = vec![file(7, "a", 1), file(7, "b", 2), file(8, "a", 3)];
+    store
+        .commit_cycle(cycle(1, 0, success(both)))
+        .await
+        .unwrap();
+    let claim = || store.claim(Destination::Assets, 10.0, 10);
+    let claimed = claim().await.unwrap();
+    let of = |claimed: &[Claimed]| -> Vec<(i64, String)> {
+        claimed
+            .iter()
+            .map(|one| (one.match_id, one.kind.clone()))
+            .collect()
+    };
+    assert_eq!(of(&claimed), [(7, "a".to_owned()), (8, "a".to_owned())]);
+    assert_eq!(
+        claim().await.unwrap(),
+        [],
+        "the second of match 7 waits for its first"
+    );
+
+    // A newer state: what is under way stays, what waits is superseded.
+    let newer = vec![file(7, "a", 4), file(7, "b", 5)];
+    store
+        .commit_cycle(cycle(2, 0, success(newer)))
+        .await
+        .unwrap();
+    let retry = Settlement::Retry {
+        at: 99.0,
+        error: "x".to_owned(),
+    };
+    let state = store.settle(claimed[0].id, 11.0, retry).await.unwrap();
+    assert_eq!(
+        state,
+        DeliveryState::Superseded,
+        "a newer one takes its place"
+    );
+    let claimed = claim().await.unwrap();
+    assert_eq!(claimed[0].payload, "4");
+    let delivered = Settlement::Delivered { url: None };
+    store.settle(claimed[0].id, 12.0, delivered).await.unwrap();
+    assert_eq!(claim().await.unwrap()[0].payload, "5");
+}
+
+#[tokio::test]
+async fn a_row_that_ends_the_program_each_time_ends_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    store
+        .commit_cycle(cycle(1, 0, success(vec![file(1, "a", 1)])))
+        .await
+        .unwrap();
+    let (mut now, mut tries) = (10.0, 0);
+    loop {
+        let claimed = store.claim(Destination::Assets, now, 1).await.unwrap();
+        tries += 1;
+        assert_eq!(claimed[0].attempt, tries);
+        // The program ends here, and starts again.
+        if store.recover(now, now + 1e6).await.unwrap() == (0, 1) {
+            break;
+        }
+        now += 1e6;
+    }
+    assert_eq!(next_delay(tries, 0.0), None, "as often as any other");
+    let row = &store
+        .deliveries(DeliveryQuery {
+            limit: 1,
+            ..Default::default()
+        })
+        .await
+        .unwrap()[0];
+    assert_eq!((row.state.as_str(), row.attempts), ("dead", tries));
+    assert!(store.retry_dead(row.id, now).await.unwrap());
+    assert_eq!(
+        store
+            .claim(Destination::Assets, now, 1)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_panics_is_undone_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let bad = store.write(|tx, _| -> Result<(), StoreError> {
+        schema::put_meta(tx, "half", "done")?;
+        panic!("on purpose");
+    });
+    let (bad, good) = tokio::join!(bad, store.accept(trigger(None)));
+    assert_eq!(bad, Err(StoreError::Panicked));
+    good.unwrap();
+    let half = store.read(|c, _| schema::meta(c, "half")).await.unwrap();
+    assert_eq!(half, None);
+}
+
+#[tokio::test]
+async fn a_folder_has_one_owner_and_an_unclean_end_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    assert!(matches!(open(folder.path(), 10), Err(OpenError::Locked(_))));
+    drop(store);
+    let again = open(folder.path(), 10).unwrap();
+    assert!(!again.previous_run_was_clean());
+}
+
+#[tokio::test]
+async fn the_history_keeps_as_much_as_it_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    for n in 1..=9 {
+        let files = vec![file(n, "a", 1)];
+        store
+            .commit_cycle(cycle(n.unsigned_abs(), 0, success(files)))
+            .await
+            .unwrap();
+        for one in store.claim(Destination::Assets, 1e9, 10).await.unwrap() {
+            store
+                .settle(one.id, 3.0, Settlement::Delivered { url: None })
+                .await
+                .unwrap();
+        }
+    }
+    let history = store.history(100).await.unwrap();
+    let ids: Vec<&str> = history
+        .iter()
+        .map(|record| record.processing_id.as_str())
+        .collect();
+    assert_eq!(
+        ids,
+        [
+            "webhook_0_5",
+            "webhook_0_6",
+            "webhook_0_7",
+            "webhook_0_8",
+            "webhook_0_9"
+        ]
+    );
+    let kept = store
+        .deliveries(DeliveryQuery {
+            limit: 100,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(kept.len(), 5, "deliveries go with their cycle");
+}
