@@ -1,0 +1,127 @@
+//! The real binary as a child, and the few requests that a benchmark makes of a daemon.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running daemon; killed when dropped.
+pub struct Daemon {
+    child: Child,
+    /// Where it serves clients.
+    pub address: SocketAddr,
+    /// From the start of the process to the first 200 of `/readyz`.
+    pub ready_after: Duration,
+}
+
+impl Daemon {
+    /// Starts the binary on `folder` with the list of `api`, and waits until it takes triggers.
+    pub fn start(folder: &Path, api: &str, more: &[(&str, &str)]) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_match-list-processor"));
+        command
+            .env_clear()
+            .envs(settings(folder, api))
+            .envs(more.iter().copied())
+            .env("PORT", address.port().to_string())
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let begun = Instant::now();
+        let mut child = command.spawn().expect("the daemon starts");
+        while !get(address, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+            assert!(
+                child.try_wait().is_ok_and(|ended| ended.is_none()),
+                "the daemon ended"
+            );
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let ready_after = begun.elapsed();
+        Self {
+            child,
+            address,
+            ready_after,
+        }
+    }
+
+    /// A figure of `/proc/PID/status`, in KiB.
+    pub fn memory(&self, name: &str) -> f64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0.0)
+    }
+
+    /// Ends it in order.
+    pub fn stop(mut self) {
+        let _ = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The settings of a daemon that serves only the benchmark.
+pub fn settings(folder: &Path, api: &str) -> Vec<(&'static str, String)> {
+    let folder = folder.display();
+    let pairs = [
+        ("PROCESSOR_MODE", "event-driven".to_owned()),
+        ("HOST", "127.0.0.1".to_owned()),
+        ("DATA_FOLDER", folder.to_string()),
+        ("API_BASE_URL", api.to_owned()),
+        ("WHATSAPP_AVATAR_SERVICE_URL", "embedded".to_owned()),
+        ("ASSET_STORE_URL", format!("file://{folder}/assets")),
+        ("MIN_REFEREES_FOR_WHATSAPP", "20".to_owned()),
+        ("LOG_LEVEL", "ERROR".to_owned()),
+    ];
+    std::fs::create_dir_all(format!("{folder}/assets")).expect("a folder for files");
+    pairs.into_iter().collect()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a bound listener").port()
+}
+
+fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    call(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n"),
+    )
+}
+
+/// Runs a cycle and waits for its end.
+pub fn cycle(address: SocketAddr) -> Duration {
+    let begun = Instant::now();
+    let answer = call(
+        address,
+        "POST /process HTTP/1.1\r\nhost: bench\r\nconnection: close\r\nprefer: wait=300\r\n\
+         content-length: 0\r\n\r\n",
+    );
+    let took = begun.elapsed();
+    let answer = answer.expect("the daemon answers");
+    assert!(
+        answer.contains(r#""outcome":"success""#),
+        "the cycle failed: {answer}"
+    );
+    took
+}
+
+fn call(address: SocketAddr, request: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
