@@ -5,7 +5,7 @@
 //! cropped to a circle about a hundred pixels wide, so everything that matters lies inside the
 //! inscribed circle and is as large as that circle allows.
 //!
-//! The same two clubs always give the same bytes. Only the first [`initials::READ`] characters of
+//! The same two clubs always give the same bytes. Only the first 96 characters of
 //! a name are looked at, so time and memory do not depend on what somebody calls a club.
 
 mod colour;

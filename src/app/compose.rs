@@ -1,0 +1,161 @@
+//! The parts, made from the settings.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::Failure;
+use crate::clock::{Clock, unix_seconds};
+use crate::config::{AssetStore, AvatarSource as AvatarSetting, Config, UpstreamUrl};
+use crate::cycle::{Status, import_baseline};
+use crate::delivery::{
+    AvatarService, AvatarSource, Destinations, Drive, Files, LONGEST_WAIT, ObjectFiles,
+};
+use crate::domain::texts::Texts;
+use crate::store::{Exporter, Store, StoreError};
+use crate::telemetry::labels::{Dependency, Previous};
+use crate::telemetry::metrics::Metrics;
+use crate::upstream::{Timeouts, Upstream};
+
+pub fn texts(config: &Config) -> Result<Texts, Failure> {
+    let read = |path: &Option<std::path::PathBuf>, variable: &str| match path {
+        None => Ok(None),
+        Some(path) => std::fs::read_to_string(path).map(Some).map_err(|error| {
+            Failure::Unusable(format!(
+                "{variable}: {} cannot be read: {error}",
+                path.display()
+            ))
+        }),
+    };
+    let description = read(&config.assets.description_template, "DESCRIPTION_TEMPLATE")?;
+    let info = read(&config.assets.group_info_template, "GROUP_INFO_TEMPLATE")?;
+    Texts::new(description, info).map_err(|error| Failure::Unusable(error.to_string()))
+}
+
+pub fn upstream(config: &Config, metrics: &Arc<Metrics>) -> Result<Upstream, Failure> {
+    let settings = &config.upstream;
+    let timeouts = Timeouts {
+        connect: settings.connect_timeout,
+        read: settings.read_timeout,
+        total: settings.total_timeout,
+    };
+    match &settings.base_url {
+        UpstreamUrl::File(path) => Ok(Upstream::file(path.clone(), settings.max_body_bytes)),
+        UpstreamUrl::Http(url) => Upstream::http(
+            url.clone(),
+            timeouts,
+            settings.max_body_bytes,
+            Arc::clone(metrics),
+        )
+        .context("cannot prepare the client of the match list")
+        .map_err(Failure::System),
+    }
+}
+
+pub fn destinations(
+    config: &Config,
+    store: &Store,
+    metrics: &Arc<Metrics>,
+    clock: &Clock,
+) -> Result<Destinations, Failure> {
+    let avatars = match &config.assets.avatar {
+        AvatarSetting::Embedded => AvatarSource::Embedded,
+        AvatarSetting::Service(url) => AvatarSource::Service(
+            AvatarService::new(url.clone(), Arc::clone(metrics))
+                .context("cannot prepare the client of the avatar service")?,
+        ),
+    };
+    let files = match &config.assets.store {
+        AssetStore::Drive(url) => Files::Drive(
+            Drive::new(url.clone(), Arc::clone(metrics))
+                .context("cannot prepare the client of the Drive service")?,
+        ),
+        AssetStore::Object(url) => Files::Object(
+            ObjectFiles::new(url, Arc::clone(metrics))
+                .map_err(|error| Failure::Unusable(format!("ASSET_STORE_URL: {error}")))?,
+        ),
+    };
+    Ok(Destinations {
+        avatars,
+        files,
+        store: store.clone(),
+        clock: clock.clone(),
+    })
+}
+
+pub fn dependencies(config: &Config) -> Vec<Dependency> {
+    let mut all = vec![Dependency::ApiClient];
+    if matches!(config.assets.avatar, AvatarSetting::Service(_)) {
+        all.push(Dependency::AvatarService);
+    }
+    all.push(Dependency::StorageService);
+    all
+}
+
+/// Makes store and exported list agree. Returns whether the export must be tried again.
+pub async fn baseline(
+    config: &Config,
+    store: &Store,
+    exporter: &Exporter,
+) -> Result<bool, Failure> {
+    let unreadable = |error: StoreError| Failure::System(error.into());
+    let state = store.feed_state().await.map_err(unreadable)?;
+    if !state.has_snapshot {
+        let accept_empty = config.store.accept_empty_baseline;
+        import_baseline(store, exporter, accept_empty)
+            .await
+            .map_err(|error| Failure::Unusable(error.to_string()))?;
+        return Ok(false);
+    }
+    match exporter.reconcile(store, &state).await {
+        Ok(()) => Ok(false),
+        Err(error) => {
+            tracing::error!(error = %error, "the exported match list could not be renewed; it will be tried again");
+            Ok(true)
+        }
+    }
+}
+
+pub async fn status(
+    store: &Store,
+    metrics: &Metrics,
+    config: &Config,
+    clock: &Clock,
+) -> Result<Status, Failure> {
+    let unreadable = |error: StoreError| Failure::System(error.into());
+    let now = clock.unix();
+    let latest = now + LONGEST_WAIT.as_secs_f64();
+    let (back, given_up) = store.recover(now, latest).await.map_err(unreadable)?;
+    if back + given_up > 0 {
+        tracing::warn!(
+            back,
+            given_up,
+            "deliveries were under way when the last run ended"
+        );
+    }
+    let previous = if store.previous_run_was_clean() {
+        Previous::Clean
+    } else {
+        Previous::Unclean
+    };
+    metrics.starts.inc((previous,));
+    let feed = store.feed_state().await.map_err(unreadable)?;
+    let paused = store.paused().await.map_err(unreadable)?;
+    let known = store.known().await.map_err(unreadable)?.len();
+    metrics.matches.set_size((), known);
+    metrics.paused.set((), i64::from(paused));
+    metrics
+        .queue_capacity
+        .set_size((), config.store.queue_capacity);
+    metrics
+        .cycle_last_start_timestamp
+        .set((), feed.last_start.unwrap_or(0.0));
+    metrics
+        .cycle_last_success_timestamp
+        .set((), feed.last_success.unwrap_or(0.0));
+    metrics.config_last_load_successful.set((), 1);
+    metrics
+        .config_last_load_success_timestamp
+        .set((), unix_seconds(clock.now()));
+    Ok(Status::new(feed, paused))
+}

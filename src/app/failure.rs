@@ -1,0 +1,54 @@
+//! How the program can fail, and which exit code says so.
+
+use crate::store::OpenError;
+
+/// Why the daemon did not start or did not end well, with its exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The store or the exported list cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+    /// Another process works on the folder.
+    #[error("{0}")]
+    Locked(String),
+    /// A commit failed and its outcome is unknown.
+    #[error("the store failed while committing; start again to read what was written")]
+    Store,
+    /// The one cycle of a oneshot run failed, or its list is held.
+    #[error("{0}")]
+    Cycle(String),
+    /// The deadline of the shutdown passed.
+    #[error(
+        "the shutdown took longer than its deadline; what was not done waits for the next start"
+    )]
+    Deadline,
+    /// Anything else that the system refused.
+    #[error("{0:#}")]
+    System(#[from] anyhow::Error),
+}
+
+impl Failure {
+    /// The exit code, by the conventions of `sysexits.h`.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unusable(_) => 78,
+            Self::Locked(_) => 75,
+            Self::Store => 74,
+            Self::System(_) => 71,
+            Self::Cycle(_) | Self::Deadline => 1,
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Locked(_) => Self::Locked(error.to_string()),
+            OpenError::Folder { .. } | OpenError::Unusable { .. } => {
+                Self::Unusable(error.to_string())
+            }
+            OpenError::System { .. } => Self::System(error.into()),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! One cycle and its deliveries.
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{App, Failure};
+use crate::domain::delivery::Destination;
+use crate::shutdown::raised;
+use crate::store::{NewTrigger, StoreError};
+use crate::telemetry::labels::{Outcome, TriggerSource};
+
+impl App {
+    /// One cycle; then what it made due is tried once before the process ends. What fails waits in
+    /// the outbox for the next run.
+    pub(super) async fn once(self, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+        let trigger = NewTrigger {
+            source: TriggerSource::Startup,
+            accepted: self.clock.unix(),
+            traceparent: None,
+            data: None,
+            size: 0,
+        };
+        let store_failed = |error: StoreError| match error {
+            StoreError::Unknown => Failure::Store,
+            error => Failure::Cycle(format!("the cycle could not be recorded: {error}")),
+        };
+        self.store.accept(trigger).await.map_err(store_failed)?;
+        let waiting = self.store.waiting().await.map_err(store_failed)?;
+        let report = tokio::select! {
+            report = self.cycle.run(waiting) => report.map_err(store_failed)?,
+            () = raised(&mut stop) => {
+                return Err(Failure::Cycle("stopped before the cycle had ended".to_owned()));
+            }
+            () = self.store.fatal() => return Err(Failure::Store),
+        };
+        self.deliver_once(stop).await;
+        self.store.close().await.map_err(store_failed)?;
+        match report.outcome {
+            Outcome::Success => Ok(()),
+            _ => Err(Failure::Cycle(
+                report.record.error.unwrap_or(report.record.summary),
+            )),
+        }
+    }
+
+    async fn deliver_once(&self, stop: watch::Receiver<bool>) {
+        let (_keep, cancel) = watch::channel(false);
+        let mut work = JoinSet::new();
+        for &destination in Destination::ALL {
+            let dispatcher = self.dispatcher(destination);
+            let (stop, cancel) = (stop.clone(), cancel.clone());
+            work.spawn(async move { dispatcher.run_until_idle(stop, cancel).await });
+        }
+        while work.join_next().await.is_some() {}
+    }
+}

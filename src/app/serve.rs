@@ -1,0 +1,236 @@
+//! Serving until told to stop, and stopping in order.
+
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{App, Failure};
+use crate::config::{Config, ProcessorMode};
+use crate::cycle::{Pace, Worker};
+use crate::domain::delivery::Destination;
+use crate::health::Prober;
+use crate::http::{Limits, Server, Site, SiteKind};
+use crate::shutdown::{Deadline, raised};
+
+/// Threads that serve requests.
+const HTTP_THREADS: usize = 2;
+
+/// Bound listeners, so that a caller can choose port 0 and learn the port.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For clients.
+    pub public: StdListener,
+    /// For operators.
+    pub admin: Option<StdListener>,
+    /// For scrapers, beside the public one.
+    pub metrics: Option<StdListener>,
+}
+
+impl Listeners {
+    /// Binds what the settings name.
+    ///
+    /// # Errors
+    /// When an address cannot be bound.
+    pub fn bind(config: &Config) -> Result<Self, Failure> {
+        let bind = |address: SocketAddr, what: &str| {
+            let listener = StdListener::bind(address)
+                .with_context(|| format!("cannot listen on {address} ({what})"))?;
+            listener
+                .set_nonblocking(true)
+                .context("cannot prepare the listener")?;
+            anyhow::Ok(listener)
+        };
+        Ok(Self {
+            public: bind(config.http.listen, "HOST and PORT")?,
+            admin: config
+                .admin
+                .listen
+                .map(|a| bind(a, "ADMIN_LISTEN"))
+                .transpose()?,
+            metrics: config
+                .http
+                .metrics_listen
+                .map(|a| bind(a, "METRICS_LISTEN"))
+                .transpose()?,
+        })
+    }
+}
+
+impl App {
+    pub(super) async fn serve(
+        self,
+        listeners: Option<Listeners>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), Failure> {
+        let deadline = Deadline {
+            total: self.config.shutdown_deadline,
+        };
+        let listeners = match listeners {
+            Some(listeners) => listeners,
+            None => Listeners::bind(&self.config)?,
+        };
+        let (http_stop, http_stopping) = watch::channel(false);
+        let (work_stop, work_stopping) = watch::channel(false);
+        let (cancel, cancelled) = watch::channel(false);
+        let http = self.start_http(listeners, http_stopping)?;
+        let mut work = self.start_work(&work_stopping, &cancelled);
+        let fatal = tokio::select! {
+            () = raised(&mut stop) => false,
+            () = self.store.fatal() => true,
+        };
+        self.status.drain();
+        http_stop.send_replace(true);
+        work_stop.send_replace(true);
+        if fatal {
+            http.shutdown();
+            return Err(Failure::Store);
+        }
+        let drained = self.drain(&mut work, &cancel, deadline, http);
+        let in_time = tokio::time::timeout(deadline.total, drained).await;
+        work.abort_all();
+        in_time.map_err(|_| Failure::Deadline)
+    }
+
+    /// In order: requests finish, the cycle and the deliveries end or are given up, the store is
+    /// closed.
+    async fn drain(
+        &self,
+        work: &mut JoinSet<()>,
+        cancel: &watch::Sender<bool>,
+        deadline: Deadline,
+        http: HttpRuntime,
+    ) {
+        let patience = tokio::time::Instant::now() + deadline.patience();
+        let requests_and_work = async {
+            http.finished().await;
+            while work.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout_at(patience, requests_and_work)
+            .await
+            .is_err()
+        {
+            cancel.send_replace(true);
+            while work.join_next().await.is_some() {}
+        }
+        http.shutdown();
+        if let Err(error) = self.store.close().await {
+            tracing::error!(error = %error, "the store could not be closed in order");
+        }
+        tracing::info!("stopped in order");
+    }
+
+    fn start_http(
+        &self,
+        listeners: Listeners,
+        stop: watch::Receiver<bool>,
+    ) -> Result<HttpRuntime, Failure> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(HTTP_THREADS)
+            .max_blocking_threads(8)
+            .thread_name("http")
+            .enable_all()
+            .build()
+            .context("cannot start the threads that serve requests")?;
+        let sites = [
+            (SiteKind::Public, Some(listeners.public)),
+            (SiteKind::Admin, listeners.admin),
+            (SiteKind::Metrics, listeners.metrics),
+        ];
+        let mut servers = JoinSet::new();
+        for (kind, listener) in sites {
+            let Some(listener) = listener else { continue };
+            let address = listener
+                .local_addr()
+                .context("cannot read a listener's address")?;
+            let site = Arc::new(Site::new(
+                kind,
+                Arc::clone(&self.config),
+                self.store.clone(),
+                Arc::clone(&self.metrics),
+                self.clock.clone(),
+                Arc::clone(&self.status),
+                Arc::clone(&self.health),
+            ));
+            let _inside = runtime.enter();
+            let listener = TcpListener::from_std(listener).context("cannot use a listener")?;
+            let server = Server::new(listener, site, self.limits());
+            servers.spawn_on(server.run(stop.clone()), runtime.handle());
+            tracing::info!(listener = ?kind, %address, "listening on http://{address}");
+        }
+        Ok(HttpRuntime {
+            runtime: Some(runtime),
+            servers: tokio::sync::Mutex::new(servers),
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            connections: self.config.http.max_connections,
+            header_timeout: self.config.http.header_timeout,
+            write_timeout: self.config.http.write_timeout,
+        }
+    }
+
+    fn start_work(
+        &self,
+        stop: &watch::Receiver<bool>,
+        cancel: &watch::Receiver<bool>,
+    ) -> JoinSet<()> {
+        let mut work = JoinSet::new();
+        let pace = Pace {
+            interval: self.config.mode.interval,
+            at_start: self.config.mode.mode != ProcessorMode::EventDriven,
+        };
+        let worker = Worker::new(Arc::clone(&self.cycle), pace);
+        work.spawn(worker.run(stop.clone(), cancel.clone()));
+        for &destination in Destination::ALL {
+            let dispatcher = self.dispatcher(destination);
+            work.spawn(dispatcher.run(stop.clone(), cancel.clone()));
+        }
+        let prober = Prober {
+            health: Arc::clone(&self.health),
+            upstream: self.cycle.upstream.clone(),
+            destinations: Arc::clone(&self.destinations),
+            store: self.store.clone(),
+            status: Arc::clone(&self.status),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock.clone(),
+            interval: self.config.probe_interval,
+        };
+        work.spawn(Arc::new(prober).run(stop.clone()));
+        work
+    }
+}
+
+/// The threads that serve requests.
+struct HttpRuntime {
+    runtime: Option<Runtime>,
+    servers: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl HttpRuntime {
+    async fn finished(&self) {
+        let mut servers = self.servers.lock().await;
+        while servers.join_next().await.is_some() {}
+    }
+
+    /// Does not wait: a runtime cannot be waited for from within another.
+    fn shutdown(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for HttpRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
