@@ -1,0 +1,298 @@
+//! The outbox: what must be delivered, in order per (destination, match), until it is delivered,
+//! superseded or given up.
+
+mod query;
+mod work;
+
+use std::collections::HashMap;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::Store;
+use super::error::StoreError;
+use crate::domain::delivery::{DeliveryState, Destination};
+
+/// A delivery to be stored with the cycle that plans it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Where to.
+    pub destination: Destination,
+    /// About which match.
+    pub match_id: i64,
+    /// What; a newer one of the same kind supersedes an older one of the same match.
+    pub kind: String,
+    /// Of the content, to tell later whether it would be the same.
+    pub digest: [u8; 16],
+    /// Everything that the delivery needs, as JSON.
+    pub payload: String,
+}
+
+/// A delivery whose attempt is counted and under way. It must be settled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The id, the same at each attempt.
+    pub id: i64,
+    /// Where to.
+    pub destination: Destination,
+    /// About which match.
+    pub match_id: i64,
+    /// What.
+    pub kind: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// When it was committed, Unix seconds.
+    pub created: f64,
+    /// The trace context of the cycle.
+    pub traceparent: Option<String>,
+    /// What [`NewDelivery`] held.
+    pub payload: String,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settlement {
+    /// Delivered.
+    Delivered {
+        /// Where it can be looked at, if anywhere.
+        url: Option<String>,
+    },
+    /// Failed; tried again at this time, Unix seconds.
+    Retry {
+        /// When.
+        at: f64,
+        /// What happened, without personal data.
+        error: String,
+    },
+    /// Given up.
+    Dead {
+        /// What happened, without personal data.
+        error: String,
+    },
+}
+
+/// A delivery as the administration listener shows it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct DeliveryRow {
+    /// The id.
+    pub id: i64,
+    /// Where to.
+    pub destination: String,
+    /// About which match.
+    pub match_id: i64,
+    /// What.
+    pub kind: String,
+    /// The cycle that planned it.
+    pub processing_id: String,
+    /// How far it has come.
+    pub state: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Unix seconds; none once it is settled.
+    pub next_attempt: Option<f64>,
+    /// What the last attempt failed with.
+    pub last_error: Option<String>,
+}
+
+/// How many entries of the outbox are in a state, and since when the oldest is there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutboxCount {
+    /// Where to.
+    pub destination: Destination,
+    /// How far they have come.
+    pub state: DeliveryState,
+    /// How many.
+    pub count: usize,
+    /// When the oldest was committed, Unix seconds.
+    pub oldest: f64,
+}
+
+/// Which deliveries are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryQuery {
+    /// At most so many.
+    pub limit: usize,
+    /// Only older ones.
+    pub before: Option<i64>,
+    /// Only in this state.
+    pub state: Option<DeliveryState>,
+    /// Only to this destination.
+    pub destination: Option<Destination>,
+}
+
+impl Store {
+    /// Takes deliveries that are due, at most `limit`, the longest due first, none whose
+    /// (destination, match) has an older one that is not settled. Their attempt is counted before
+    /// this returns, so that one that brings the process down comes to an end too.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn claim(
+        &self,
+        destination: Destination,
+        now: f64,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let feed = self.feed();
+        self.write(move |tx, _| work::claim(tx, &feed, destination, now, limit))
+            .await
+    }
+
+    /// Records how an attempt ended. Returns the state that this led to.
+    ///
+    /// # Errors
+    /// When the store cannot write; the attempt then counts as not ended.
+    pub async fn settle(
+        &self,
+        id: i64,
+        now: f64,
+        settlement: Settlement,
+    ) -> Result<DeliveryState, StoreError> {
+        self.write(move |tx, _| work::settle(tx, id, now, &settlement))
+            .await
+    }
+
+    /// When the next delivery to this destination is due, Unix seconds; none if none waits.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn next_due(&self, destination: Destination) -> Result<Option<f64>, StoreError> {
+        self.read(move |c, feed| {
+            let first = work::FIRST_OF_ITS_MATCH;
+            Ok(c.prepare_cached(&format!(
+                "SELECT min(next_attempt) FROM outbox AS o WHERE feed = ?1 AND destination = ?2 \
+                 AND state = 'pending' AND {first}"
+            ))?
+            .query_row(params![feed, destination.label()], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// Makes everything that waits for this destination due now.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn hasten(&self, destination: Destination, now: f64) -> Result<usize, StoreError> {
+        self.write(move |tx, _| {
+            Ok(tx
+                .prepare_cached(
+                    "UPDATE outbox SET next_attempt = ?2 WHERE state = 'pending' \
+                     AND destination = ?1 AND next_attempt > ?2",
+                )?
+                .execute(params![destination.label(), now])?)
+        })
+        .await
+    }
+
+    /// Puts back what was under way when the last run ended, later the more often it was tried: it
+    /// may be what ended the run. Keeps no "not before" beyond `latest`, which a clock that jumped
+    /// may have left. Returns how many were put back and how many given up.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn recover(&self, now: f64, latest: f64) -> Result<(usize, usize), StoreError> {
+        self.write(move |tx, _| work::recover(tx, now, latest))
+            .await
+    }
+
+    /// Gives a dead delivery a new life; false if there is no dead one with this id.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn retry_dead(&self, id: i64, now: f64) -> Result<bool, StoreError> {
+        self.write(move |tx, _| work::retry_dead(tx, id, now)).await
+    }
+
+    /// Whether there is a delivery with this id.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, StoreError> {
+        self.read(move |c, _| {
+            let mut statement = c.prepare_cached(&format!("{} WHERE id = ?1", query::DELIVERY))?;
+            Ok(statement.query_row([id], query::delivery_row).optional()?)
+        })
+        .await
+    }
+
+    /// Deliveries with an id below `before`, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn deliveries(&self, asked: DeliveryQuery) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.read(move |c, feed| query::deliveries(c, feed, &asked))
+            .await
+    }
+
+    /// The outbox by destination and state.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn outbox(&self) -> Result<Vec<OutboxCount>, StoreError> {
+        self.read(query::counts).await
+    }
+
+    /// What was last planned for these matches: the digest, or none where it was given up. A file
+    /// that was never planned is left out.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn planned(
+        &self,
+        ids: Vec<i64>,
+    ) -> Result<HashMap<(i64, String), Option<[u8; 16]>>, StoreError> {
+        self.read(move |c, feed| {
+            let mut statement = c.prepare_cached(
+                "SELECT kind, planned FROM assets WHERE feed = ?1 AND match_id = ?2",
+            )?;
+            let mut planned = HashMap::new();
+            for id in ids {
+                let mut rows = statement.query(params![feed, id])?;
+                while let Some(row) = rows.next()? {
+                    planned.insert((id, row.get(0)?), row.get(1)?);
+                }
+            }
+            Ok(planned)
+        })
+        .await
+    }
+
+    /// An avatar that was made before for these clubs.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn avatar(&self, clubs: String) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(move |c, _| {
+            let mut statement = c.prepare_cached("SELECT png FROM avatars WHERE clubs = ?1")?;
+            Ok(statement.query_row([clubs], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
+    /// Keeps an avatar, so that a failed upload does not make the avatar service draw it again.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn put_avatar(
+        &self,
+        clubs: String,
+        png: Vec<u8>,
+        now: f64,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx, _| {
+            tx.prepare_cached("INSERT OR REPLACE INTO avatars VALUES (?1, ?2, ?3)")?
+                .execute(params![clubs, now, png])?;
+            tx.prepare_cached(
+                "DELETE FROM avatars WHERE clubs NOT IN \
+                 (SELECT clubs FROM avatars ORDER BY made DESC LIMIT ?1)",
+            )?
+            .execute([KEPT_AVATARS])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Avatars that are kept for another use.
+const KEPT_AVATARS: i64 = 200;
+
+pub(super) use work::{forget, insert};

@@ -1,0 +1,74 @@
+//! The outbox as people look at it.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use super::{DeliveryQuery, DeliveryRow, OutboxCount};
+use crate::domain::delivery::{DeliveryState, Destination};
+use crate::store::error::StoreError;
+
+pub(super) const DELIVERY: &str = "SELECT id, destination, match_id, kind, processing_id, state, attempts, \
+    CASE WHEN state IN ('pending', 'running') THEN next_attempt END, last_error FROM outbox";
+
+pub(in crate::store) fn delivery_row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+    Ok(DeliveryRow {
+        id: row.get(0)?,
+        destination: row.get(1)?,
+        match_id: row.get(2)?,
+        kind: row.get(3)?,
+        processing_id: row.get(4)?,
+        state: row.get(5)?,
+        attempts: row.get(6)?,
+        next_attempt: row.get(7)?,
+        last_error: row.get(8)?,
+    })
+}
+
+pub(in crate::store) fn deliveries(
+    c: &Connection,
+    feed: &str,
+    query: &DeliveryQuery,
+) -> Result<Vec<DeliveryRow>, StoreError> {
+    let mut sql = format!("{DELIVERY} WHERE feed = ?");
+    let mut values: Vec<Value> = vec![feed.to_owned().into()];
+    let mut only = |clause: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            sql.push_str(clause);
+            values.push(value);
+        }
+    };
+    only(" AND id < ?", query.before.map(Value::from));
+    only(
+        " AND state = ?",
+        query.state.map(|x| x.label().to_owned().into()),
+    );
+    only(
+        " AND destination = ?",
+        query.destination.map(|x| x.label().to_owned().into()),
+    );
+    sql.push_str(" ORDER BY id DESC LIMIT ?");
+    values.push(i64::try_from(query.limit).unwrap_or(i64::MAX).into());
+    let mut statement = c.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), delivery_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(in crate::store) fn counts(c: &Connection, feed: &str) -> Result<Vec<OutboxCount>, StoreError> {
+    let mut statement = c.prepare_cached(
+        "SELECT destination, state, count(*), min(created) FROM outbox WHERE feed = ?1 \
+         GROUP BY destination, state",
+    )?;
+    let mut rows = statement.query([feed])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (destination, state): (String, String) = (row.get(0)?, row.get(1)?);
+        found.push(OutboxCount {
+            destination: Destination::from_label(&destination)
+                .ok_or(StoreError::Row("destination"))?,
+            state: DeliveryState::from_label(&state).ok_or(StoreError::Row("delivery state"))?,
+            count: row.get(2)?,
+            oldest: row.get(3)?,
+        });
+    }
+    Ok(found)
+}

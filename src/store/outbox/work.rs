@@ -1,0 +1,221 @@
+//! The life of an entry: stored, claimed, settled.
+
+use rusqlite::{Connection, params};
+
+use super::{Claimed, NewDelivery, Settlement};
+use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::retry::next_delay;
+use crate::store::error::StoreError;
+
+/// Nothing older of the same match waits or is under way; the entry is called `o`.
+pub(super) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM outbox AS older \
+    WHERE older.feed = o.feed AND older.destination = o.destination \
+    AND older.match_id = o.match_id AND older.id < o.id \
+    AND older.state IN ('pending', 'running'))";
+
+const INTERRUPTED: &str = "the program ended during the attempt";
+
+/// Stores a delivery; what it makes obsolete and is not under way is superseded.
+pub(in crate::store) fn insert(
+    tx: &Connection,
+    feed: &str,
+    processing_id: &str,
+    now: f64,
+    traceparent: Option<&str>,
+    new: &NewDelivery,
+) -> Result<(), StoreError> {
+    let destination = new.destination.label();
+    tx.prepare_cached(
+        "UPDATE outbox SET state = 'superseded', settled = ?5, payload = NULL \
+         WHERE feed = ?1 AND destination = ?2 AND match_id = ?3 AND kind = ?4 \
+         AND state IN ('pending', 'dead')",
+    )?
+    .execute(params![feed, destination, new.match_id, new.kind, now])?;
+    tx.prepare_cached(
+        "INSERT INTO outbox (feed, destination, match_id, kind, processing_id, state, created, \
+         next_attempt, traceparent, digest, payload) \
+         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        feed,
+        destination,
+        new.match_id,
+        new.kind,
+        processing_id,
+        now,
+        traceparent,
+        new.digest,
+        new.payload
+    ])?;
+    tx.prepare_cached(
+        "INSERT INTO assets (feed, match_id, kind, planned) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT DO UPDATE SET planned = excluded.planned",
+    )?
+    .execute(params![feed, new.match_id, new.kind, new.digest])?;
+    Ok(())
+}
+
+pub(in crate::store) fn claim(
+    tx: &Connection,
+    feed: &str,
+    destination: Destination,
+    now: f64,
+    limit: usize,
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT id, match_id, kind, attempts, created, traceparent, payload FROM outbox AS o \
+         WHERE feed = ?1 AND destination = ?2 AND state = 'pending' AND next_attempt <= ?3 \
+         AND {FIRST_OF_ITS_MATCH} ORDER BY next_attempt, id LIMIT ?4"
+    ))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let claimed: Vec<Claimed> = statement
+        .query_map(params![feed, destination.label(), now, limit], |row| {
+            Ok(Claimed {
+                id: row.get(0)?,
+                destination,
+                match_id: row.get(1)?,
+                kind: row.get(2)?,
+                attempt: row.get::<_, u32>(3)?.saturating_add(1),
+                created: row.get(4)?,
+                traceparent: row.get(5)?,
+                payload: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut mark = tx.prepare_cached(
+        "UPDATE outbox SET state = 'running', attempts = attempts + 1 WHERE id = ?1",
+    )?;
+    for one in &claimed {
+        mark.execute([one.id])?;
+    }
+    Ok(claimed)
+}
+
+pub(in crate::store) fn settle(
+    tx: &Connection,
+    id: i64,
+    now: f64,
+    settlement: &Settlement,
+) -> Result<DeliveryState, StoreError> {
+    match settlement {
+        Settlement::Delivered { url } => {
+            tx.prepare_cached(
+                "UPDATE outbox SET state = 'delivered', settled = ?2, last_error = NULL, \
+                 payload = NULL WHERE id = ?1",
+            )?
+            .execute(params![id, now])?;
+            tx.prepare_cached(
+                "UPDATE assets SET stored = o.digest, url = ?2, stored_at = ?3 FROM outbox AS o \
+                 WHERE o.id = ?1 AND assets.feed = o.feed AND assets.match_id = o.match_id \
+                 AND assets.kind = o.kind",
+            )?
+            .execute(params![id, url, now])?;
+            Ok(DeliveryState::Delivered)
+        }
+        Settlement::Retry { at, error } => {
+            if has_newer(tx, id)? {
+                end(tx, id, now, "superseded", error)?;
+                return Ok(DeliveryState::Superseded);
+            }
+            tx.prepare_cached(
+                "UPDATE outbox SET state = 'pending', next_attempt = ?2, last_error = ?3 \
+                 WHERE id = ?1",
+            )?
+            .execute(params![id, at, error])?;
+            Ok(DeliveryState::Pending)
+        }
+        Settlement::Dead { error } => {
+            if has_newer(tx, id)? {
+                end(tx, id, now, "superseded", error)?;
+                return Ok(DeliveryState::Superseded);
+            }
+            end(tx, id, now, "dead", error)?;
+            // The next change of the match plans it again.
+            tx.prepare_cached(
+                "UPDATE assets SET planned = NULL FROM outbox AS o WHERE o.id = ?1 \
+                 AND assets.feed = o.feed AND assets.match_id = o.match_id \
+                 AND assets.kind = o.kind",
+            )?
+            .execute([id])?;
+            Ok(DeliveryState::Dead)
+        }
+    }
+}
+
+/// A dead letter keeps its payload: a person may retry it.
+fn end(tx: &Connection, id: i64, now: f64, state: &str, error: &str) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE outbox SET state = ?2, settled = ?3, last_error = ?4 WHERE id = ?1")?
+        .execute(params![id, state, now, error])?;
+    Ok(())
+}
+
+fn has_newer(tx: &Connection, id: i64) -> Result<bool, StoreError> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM outbox AS o JOIN outbox AS n \
+             ON n.feed = o.feed AND n.destination = o.destination AND n.match_id = o.match_id \
+             AND n.kind = o.kind AND n.id > o.id WHERE o.id = ?1)",
+        )?
+        .query_row([id], |row| row.get(0))?)
+}
+
+pub(in crate::store) fn recover(
+    tx: &Connection,
+    now: f64,
+    latest: f64,
+) -> Result<(usize, usize), StoreError> {
+    let mut statement =
+        tx.prepare_cached("SELECT id, attempts FROM outbox WHERE state = 'running'")?;
+    let under_way: Vec<(i64, u32)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let (mut back, mut given_up) = (0, 0);
+    for (id, attempts) in under_way {
+        let settlement = match next_delay(attempts, 0.0) {
+            Some(delay) => Settlement::Retry {
+                at: now + delay.as_secs_f64(),
+                error: INTERRUPTED.to_owned(),
+            },
+            None => Settlement::Dead {
+                error: INTERRUPTED.to_owned(),
+            },
+        };
+        match settle(tx, id, now, &settlement)? {
+            DeliveryState::Dead => given_up += 1,
+            _ => back += 1,
+        }
+    }
+    let sql = "UPDATE outbox SET next_attempt = ?1 WHERE state = 'pending' AND next_attempt > ?1";
+    tx.prepare_cached(sql)?.execute([latest])?;
+    Ok((back, given_up))
+}
+
+pub(in crate::store) fn retry_dead(tx: &Connection, id: i64, now: f64) -> Result<bool, StoreError> {
+    let revived = tx
+        .prepare_cached(
+            "UPDATE outbox SET state = 'pending', attempts = 0, next_attempt = ?2, settled = NULL \
+             WHERE id = ?1 AND state = 'dead' AND payload NOT NULL",
+        )?
+        .execute(params![id, now])?;
+    tx.prepare_cached(
+        "UPDATE assets SET planned = o.digest FROM outbox AS o WHERE o.id = ?1 \
+         AND o.state = 'pending' AND assets.feed = o.feed AND assets.match_id = o.match_id \
+         AND assets.kind = o.kind",
+    )?
+    .execute([id])?;
+    Ok(revived > 0)
+}
+
+/// Forgets what was settled by cycles that the history no longer holds; dead letters stay.
+pub(in crate::store) fn forget(
+    tx: &Connection,
+    feed: &str,
+    oldest_cycle: i64,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "DELETE FROM outbox WHERE state IN ('delivered', 'superseded') AND processing_id IN \
+         (SELECT processing_id FROM cycles WHERE feed = ?1 AND id <= ?2)",
+    )?
+    .execute(params![feed, oldest_cycle])?;
+    Ok(())
+}
