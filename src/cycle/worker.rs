@@ -49,11 +49,14 @@ struct Agenda {
 }
 
 impl Agenda {
-    fn next(&self) -> Option<Instant> {
+    /// The next moment after `now` at which something may be due. What was due before and could
+    /// not be done waits to be woken: while cycles are paused a time that has passed stays passed.
+    fn next(&self, now: Instant) -> Option<Instant> {
         let retry = self.retry.map(|(_, at)| at);
         [self.scheduled, self.confirm, retry]
             .into_iter()
             .flatten()
+            .filter(|at| *at > now)
             .min()
     }
 }
@@ -73,11 +76,12 @@ impl Worker {
             if *stop.borrow() {
                 return;
             }
-            self.ask_for_due(&mut agenda).await;
-            let Some(waiting) = self.due(&agenda).await else {
+            let now = Instant::now();
+            self.ask_for_due(&mut agenda, now).await;
+            let Some(waiting) = self.due(&agenda, now).await else {
                 tokio::select! {
                     () = self.cycle.status.woken() => {}
-                    () = until(agenda.next()) => {}
+                    () = until(agenda.next(now)) => {}
                     // A client that went away may have left a trigger that nobody told of.
                     () = tokio::time::sleep(LONGEST_SLEEP) => {}
                     () = raised(&mut stop) => return,
@@ -127,8 +131,7 @@ impl Worker {
     }
 
     /// Turns what is due by the clock into triggers like any other.
-    async fn ask_for_due(&self, agenda: &mut Agenda) {
-        let now = Instant::now();
+    async fn ask_for_due(&self, agenda: &mut Agenda, now: Instant) {
         if agenda.scheduled.is_some_and(|at| at <= now) {
             agenda.scheduled = self.pace.interval.map(|interval| now + interval);
             self.ask(TriggerSource::Schedule).await;
@@ -157,7 +160,7 @@ impl Worker {
     }
 
     /// The waiting triggers, if a cycle should run for them now.
-    async fn due(&self, agenda: &Agenda) -> Option<Waiting> {
+    async fn due(&self, agenda: &Agenda, now: Instant) -> Option<Waiting> {
         if self.cycle.status.is_paused() {
             return None;
         }
@@ -165,7 +168,7 @@ impl Worker {
             Ok(waiting) if waiting.count == 0 => None,
             Ok(waiting) => match agenda.retry {
                 // A new trigger is served at once; only what failed before waits.
-                Some((upto, at)) if waiting.upto <= upto && at > Instant::now() => None,
+                Some((upto, at)) if waiting.upto <= upto && at > now => None,
                 _ => Some(waiting),
             },
             Err(error) => {
@@ -193,7 +196,7 @@ impl Worker {
         if let Ok(report) = ran {
             agenda.uncommitted = 0;
             if report.outcome == Outcome::Failure {
-                agenda.retry = retry(upto, failures, &report);
+                agenda.retry = Some(retry(upto, failures, &report));
             }
             agenda.confirm = report.held_since.map(|since| self.confirm_at(since));
         } else {
@@ -205,20 +208,42 @@ impl Worker {
     }
 }
 
-/// The neighbour's own wish is honoured where it is longer than the backoff.
-fn retry(upto: i64, failures: u32, report: &Report) -> Option<(i64, Instant)> {
-    let backoff = cycle_delay(failures + 1, fastrand::f64())?;
+/// The neighbour's own wish is honoured where it is longer than the backoff. When the oldest
+/// triggers have just been given up, the others wait for the longest step of the schedule.
+fn retry(upto: i64, failures: u32, report: &Report) -> (i64, Instant) {
+    let failures = (failures + 1).min(MAX_CYCLE_ATTEMPTS - 1);
+    let backoff = cycle_delay(failures, fastrand::f64()).unwrap_or_default();
     let wish = report
         .error
         .as_ref()
         .and_then(|error| error.retry_after)
         .unwrap_or_default();
-    Some((upto, Instant::now() + backoff.max(wish)))
+    (upto, Instant::now() + backoff.max(wish))
 }
 
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_has_passed_does_not_keep_the_loop_awake() {
+        let now = Instant::now();
+        let (before, after) = (now - Duration::from_secs(1), now + Duration::from_secs(1));
+        let agenda = |retry| Agenda {
+            scheduled: None,
+            confirm: None,
+            retry: Some((1, retry)),
+            uncommitted: 0,
+        };
+        assert_eq!(agenda(before).next(now), None);
+        assert_eq!(agenda(now).next(now), None);
+        assert_eq!(agenda(after).next(now), Some(after));
     }
 }

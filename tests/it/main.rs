@@ -15,3 +15,4 @@ mod process;
 mod season;
 mod support;
 mod traces;
+mod triggers;

@@ -15,6 +15,9 @@ use match_list_processor::upstream::Upstream;
 use serde_json::Value;
 use tokio::sync::watch;
 
+/// Between two looks at something that a test waits for.
+const POLL: Duration = Duration::from_millis(10);
+
 /// What the list's service answers next.
 pub type Next = Arc<Mutex<Result<Vec<u8>, CallError>>>;
 
@@ -144,7 +147,7 @@ impl Daemon {
                 return serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
             }
             assert!(Instant::now() < deadline, "the queue stays full");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -160,7 +163,24 @@ impl Daemon {
                 Instant::now() < deadline,
                 "waited in vain for {status}: {health}"
             );
-            tokio::task::yield_now().await;
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until `/triggers/{id}` says so.
+    pub async fn await_trigger(&self, id: &Value, status: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let path = format!("/triggers/{}", id.as_str().unwrap());
+        loop {
+            let trigger = self.get(&path).await;
+            if trigger["status"] == status {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for {status}: {trigger}"
+            );
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -222,7 +242,7 @@ impl Daemon {
                 Instant::now() < deadline,
                 "waited in vain for {what}: {all:#?}"
             );
-            tokio::task::yield_now().await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -239,7 +259,7 @@ impl Daemon {
                     .collect();
             }
             assert!(Instant::now() < deadline, "not delivered: {all:#?}");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -247,6 +267,16 @@ impl Daemon {
     pub fn exported(&self) -> Value {
         let path = self.folder.path().join("data/previous_matches.json");
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    /// The sum of all series with this name.
+    pub fn summed(&self, name: &str) -> f64 {
+        let text = match_list_processor::telemetry::expose::text(&self.metrics.gather());
+        let name = format!("match_list_processor_{name}{{");
+        let series = text.lines().filter(|line| line.starts_with(&name));
+        series
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap())
+            .sum()
     }
 
     /// The value of a series, named with its labels.
