@@ -73,7 +73,8 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
     let trigger = NewTrigger {
         source: TriggerSource::Webhook,
         accepted: site.clock.unix(),
-        traceparent: span::traceparent_of(&span::send_trigger(span)),
+        traceparent: span::traceparent_of(&span::send_trigger(span))
+            .or_else(|| span::inbound(&head.headers)),
         size: body.size,
         data: trigger_data(body),
     };

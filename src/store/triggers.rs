@@ -94,7 +94,9 @@ impl Store {
     pub async fn accept(&self, trigger: NewTrigger) -> Result<Accepted, StoreError> {
         let feed = self.feed();
         let nonce = i64::from(fastrand::u32(..));
-        self.write(move |tx, counters| insert(tx, counters, &feed, nonce, &trigger))
+        self.inner
+            .writer
+            .run_one_statement(move |tx, counters| insert(tx, counters, &feed, nonce, &trigger))
             .await
     }
 

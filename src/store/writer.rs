@@ -59,6 +59,8 @@ impl Counters {
 trait Job: Send {
     /// Does the work; returns the error that it will be answered with, if any.
     fn run(&mut self, connection: &Connection, counters: &mut Counters) -> Result<(), StoreError>;
+    /// Whether it writes by one statement only, which is undone by itself when it fails.
+    fn is_one_statement(&self) -> bool;
     /// Replaces the result by an error.
     fn refuse(&mut self, error: StoreError);
     /// Tells the caller.
@@ -67,6 +69,7 @@ trait Job: Send {
 
 struct Task<T, F> {
     work: Option<F>,
+    one_statement: bool,
     result: Result<T, StoreError>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -81,6 +84,10 @@ where
         self.result = catch_unwind(AssertUnwindSafe(|| work(connection, counters)))
             .unwrap_or(Err(StoreError::Panicked));
         self.result.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    fn is_one_statement(&self) -> bool {
+        self.one_statement
     }
 
     fn refuse(&mut self, error: StoreError) {
@@ -159,13 +166,31 @@ impl Writer {
         }
     }
 
+    /// Runs a job of any number of statements; all of them count, or none.
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection, &mut Counters) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.send(job, false).await
+    }
+
+    /// Runs a job that writes by one statement, which spares it a savepoint.
+    pub async fn run_one_statement<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection, &mut Counters) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.send(job, true).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection, &mut Counters) -> Result<T, StoreError> + Send + 'static,
+        one_statement: bool,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let boxed = Box::new(Task {
             work: Some(job),
+            one_statement,
             result: Err(StoreError::Closed),
             reply,
         });
@@ -229,6 +254,9 @@ impl Worker {
         let before = self.counters.clone();
         if let Err(error) = self.transaction(&mut batch) {
             self.counters = before;
+            if !self.connection.is_autocommit() {
+                let _ = self.statement("ROLLBACK");
+            }
             for job in &mut batch {
                 job.refuse(error.clone());
             }
@@ -262,20 +290,20 @@ impl Worker {
 
     fn job(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
         let before = self.counters.clone();
-        self.statement("SAVEPOINT job")
-            .map_err(|e| self.failed(Operation::Write, e))?;
+        let savepoint = !job.is_one_statement();
+        if savepoint {
+            self.mark("SAVEPOINT job")?;
+        }
         let Err(error) = job.run(&self.connection, &mut self.counters) else {
-            return self
-                .statement("RELEASE job")
-                .map_err(|e| self.failed(Operation::Write, e));
+            return if savepoint {
+                self.mark("RELEASE job")
+            } else {
+                Ok(())
+            };
         };
         self.counters = before;
         let error = match error {
-            StoreError::QueueFull(_) | StoreError::Row(_) => error,
-            StoreError::Panicked => {
-                self.metrics.panics.inc(());
-                error
-            }
+            StoreError::QueueFull(_) | StoreError::Row(_) | StoreError::Panicked => error,
             _ => self.failed(Operation::Write, error),
         };
         job.refuse(error.clone());
@@ -283,8 +311,16 @@ impl Worker {
         if self.connection.is_autocommit() {
             return Err(error);
         }
-        self.statement("ROLLBACK TO job")
-            .and_then(|()| self.statement("RELEASE job"))
+        if savepoint {
+            self.mark("ROLLBACK TO job")?;
+            self.mark("RELEASE job")?;
+        }
+        Ok(())
+    }
+
+    fn mark(&self, sql: &str) -> Result<(), StoreError> {
+        self.statement(sql)
+            .map_err(|error| self.failed(Operation::Write, error))
     }
 
     fn statement(&self, sql: &str) -> Result<(), StoreError> {

@@ -113,6 +113,9 @@ fn dispatch(
     provider: &SdkTracerProvider,
 ) -> anyhow::Result<Dispatch> {
     let level = config.log.level;
+    // Without a receiver the spans of requests would be made and thrown away at every trigger. A
+    // cycle has its ids all the same: its log lines and its record name them.
+    let exporting = config.otel.exporter.is_some();
     // Filters stand on the layers: one for all would hide spans together with log lines.
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("match-list-processor"))
@@ -121,7 +124,10 @@ fn dispatch(
         .with_target(false)
         .with_level(false)
         .with_tracked_inactivity(false)
-        .with_filter(filter_fn(|meta| meta.is_span() && is_ours(meta.target())));
+        .with_filter(filter_fn(move |meta| {
+            let wanted = exporting || !span::OF_REQUESTS.contains(&meta.name());
+            meta.is_span() && is_ours(meta.target()) && wanted
+        }));
     let format = match config.log.format {
         LogFormat::Json => log::Format::Json,
         LogFormat::Text => log::Format::Text,

@@ -15,6 +15,9 @@ use crate::domain::delivery::Destination;
 /// Links that one span carries at most.
 const MAX_LINKS: usize = 128;
 
+/// The spans that every request has.
+pub const OF_REQUESTS: &[&str] = &["request", "send"];
+
 /// The span of a request, continuing the trace that its headers name.
 #[must_use]
 pub fn server(method: &'static str, route: &'static str, headers: &HeaderMap) -> Span {
@@ -25,7 +28,7 @@ pub fn server(method: &'static str, route: &'static str, headers: &HeaderMap) ->
         http.request.method = method,
         http.route = route,
     );
-    if headers.contains_key("traceparent") {
+    if !span.is_disabled() && headers.contains_key("traceparent") {
         let parent =
             TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
         if parent.span().span_context().is_valid() {
@@ -133,6 +136,9 @@ pub fn trace_id(span: &Span) -> Option<String> {
 /// The W3C form of a span's context, to be stored and linked to later.
 #[must_use]
 pub fn traceparent_of(span: &Span) -> Option<String> {
+    if span.is_disabled() {
+        return None;
+    }
     let context = span.context();
     let context = context.span().span_context().clone();
     context.is_valid().then(|| {
@@ -143,6 +149,13 @@ pub fn traceparent_of(span: &Span) -> Option<String> {
             context.span_id()
         )
     })
+}
+
+/// The W3C trace context that came with a request, if it is valid.
+#[must_use]
+pub fn inbound(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    context_of(text).map(|_| text.to_owned())
 }
 
 /// Adds the W3C trace context of a span to a request's headers.

@@ -40,7 +40,7 @@ impl HoldReason {
 }
 
 /// Tells whether the list that led to `diff` must be held. `known` and `today` are those that
-/// [`diff`](super::diff) was given.
+/// [`diff`](super::diff()) was given.
 #[must_use]
 pub fn hold_reason(diff: &Diff, known: &[KnownMatch], today: Date) -> Option<HoldReason> {
     debug_assert_eq!(

@@ -1,6 +1,6 @@
 //! Compares a fetched list with what is known, fingerprints first.
 //!
-//! [`diff`] tells which matches came, went or have other bytes; [`hold_reason`] whether the list can
+//! [`diff()`] tells which matches came, went or have other bytes; [`hold_reason`] whether the list can
 //! be believed; [`changes`] what a person would call a change.
 
 mod diff;
