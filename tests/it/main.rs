@@ -11,6 +11,7 @@
 mod contract;
 mod deliveries;
 mod lists;
+mod outgoing;
 mod process;
 mod season;
 mod support;
