@@ -22,6 +22,7 @@ use crate::store::{
     CycleEnd, CycleRecord, CycleWrite, Deliveries, Exporter, FeedState, RecordedChanges, Store,
     StoreError, Waiting, trigger_data,
 };
+use crate::telemetry::family::InFlight;
 use crate::telemetry::labels::{ErrorKind, Outcome, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
@@ -137,6 +138,7 @@ struct Begun {
     waiting: Waiting,
     feed: FeedState,
     span: Span,
+    in_progress: InFlight,
 }
 
 impl Cycle {
@@ -147,7 +149,6 @@ impl Cycle {
     /// nothing of the cycle.
     pub async fn run(self: &Arc<Self>, waiting: Waiting) -> Result<Report, StoreError> {
         let _serving = self.status.begin(waiting.upto);
-        let _in_progress = self.metrics.cycles_in_progress.guard(());
         let span = span::cycle(&waiting.links);
         let feed = self.store.feed_state().await?;
         let begun = self.begin(waiting, feed, span.clone());
@@ -191,6 +192,7 @@ impl Cycle {
             waiting,
             feed,
             span,
+            in_progress: self.metrics.cycles_in_progress.guard(()),
         }
     }
 
@@ -274,6 +276,7 @@ impl Cycle {
         };
         self.commit(write, &begun, accepted).await?;
         self.observe(&begun, &report);
+        self.tell(begun, &report).await?;
         Ok(report)
     }
 
@@ -285,8 +288,6 @@ impl Cycle {
     ) -> Result<(), StoreError> {
         let span = span::stage(Stage::Commit);
         let timer = self.timer(Stage::Commit);
-        let (upto, id) = (write.upto, write.record.processing_id.clone());
-        let has_deliveries = write.record.deliveries.total > 0;
         let committed = self
             .store
             .commit_cycle(write)
@@ -307,8 +308,16 @@ impl Cycle {
         } else if self.export_stale.load(Ordering::Relaxed) {
             self.rewrite_export().await;
         }
-        self.status.end(upto, &id, self.store.feed_state().await?);
-        if has_deliveries {
+        Ok(())
+    }
+
+    /// Last of all, so that whoever hears of the end finds it in the figures too.
+    async fn tell(&self, begun: Begun, report: &Report) -> Result<(), StoreError> {
+        let feed = self.store.feed_state().await?;
+        drop(begun.in_progress);
+        let (upto, id) = (begun.waiting.upto, &report.record.processing_id);
+        self.status.end(upto, id, feed);
+        if report.record.deliveries.total > 0 {
             self.status.wake_deliveries();
         }
         Ok(())

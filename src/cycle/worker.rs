@@ -151,8 +151,7 @@ impl Worker {
             size: 0,
         };
         let result = match self.cycle.store.accept(trigger).await {
-            Ok(accepted) if accepted.ahead == 0 => TriggerResult::Accepted,
-            Ok(_) => TriggerResult::Coalesced,
+            Ok(accepted) => accepted.result(),
             Err(StoreError::QueueFull(_)) => TriggerResult::RejectedFull,
             Err(_) => TriggerResult::RejectedStore,
         };

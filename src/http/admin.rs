@@ -142,6 +142,8 @@ pub async fn accept_snapshot(site: &Site) -> Response {
     };
     match site.store.accept(trigger).await {
         Ok(accepted) => {
+            let result = accepted.result();
+            site.metrics.triggers.inc((TriggerSource::Operator, result));
             site.status.wake();
             json(
                 StatusCode::OK,

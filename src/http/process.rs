@@ -104,10 +104,7 @@ fn trigger_data(body: ReadBody) -> Option<Box<str>> {
 }
 
 async fn accept(site: &Site, accepted: Accepted, headers: &HeaderMap) -> Response {
-    let result = match accepted.ahead {
-        0 => TriggerResult::Accepted,
-        _ => TriggerResult::Coalesced,
-    };
+    let result = accepted.result();
     site.metrics.triggers.inc((TriggerSource::Webhook, result));
     site.status.wake();
     let (processing_count, queued) = site.status.cycle_for(accepted.seq);

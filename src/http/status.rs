@@ -51,12 +51,13 @@ pub async fn detailed(site: &Site) -> Response {
         .into_iter()
         .map(|setting| (setting.name.to_lowercase(), Value::String(setting.value)))
         .collect();
-    // The names that clients know.
-    let api = configuration
-        .get("api_base_url")
-        .cloned()
-        .unwrap_or_default();
-    configuration.insert("fogis_api_client_url".to_owned(), api);
+    // One setting under both names that clients know, whichever of them it was set by.
+    let names = ["api_base_url", "fogis_api_client_url"];
+    let set = names.iter().find_map(|name| configuration.get(*name));
+    let set = set.cloned().unwrap_or_default();
+    for name in names {
+        configuration.insert(name.to_owned(), set.clone());
+    }
     body["configuration"] = Value::Object(configuration);
     json(StatusCode::OK, &body)
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Store;
 use super::error::StoreError;
 use super::writer::Counters;
-use crate::telemetry::labels::TriggerSource;
+use crate::telemetry::labels::{TriggerResult, TriggerSource};
 
 /// Triggers whose links a cycle's span can carry.
 const MAX_LINKS: usize = 128;
@@ -38,6 +38,17 @@ pub struct Accepted {
     pub id: String,
     /// How many others waited before it.
     pub ahead: usize,
+}
+
+impl Accepted {
+    /// What became of the request, for the metrics.
+    #[must_use]
+    pub fn result(&self) -> TriggerResult {
+        match self.ahead {
+            0 => TriggerResult::Accepted,
+            _ => TriggerResult::Coalesced,
+        }
+    }
 }
 
 crate::labels! {

@@ -8,11 +8,15 @@
     clippy::type_complexity
 )]
 
+mod admin;
 mod contract;
 mod deliveries;
+mod limits;
 mod lists;
+mod outgoing;
 mod process;
 mod season;
+mod shutdown;
 mod support;
 mod traces;
 mod triggers;

@@ -12,22 +12,23 @@ use crate::support::binary::{self, Daemon};
 use crate::support::matches::{a_match, list, matches};
 use crate::support::neighbours::{ListService, answer};
 
-struct Folder(tempfile::TempDir);
+/// A folder in which the real binary runs.
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join(name)
     }
 
-    fn list(&self, bytes: &[u8]) {
+    pub fn list(&self, bytes: &[u8]) {
         std::fs::write(self.path("list.json"), bytes).unwrap();
     }
 
-    fn command(&self, settings: &[(&str, &str)]) -> Command {
+    pub fn command(&self, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_match-list-processor"));
         command
             .current_dir(self.0.path())
@@ -50,7 +51,7 @@ impl Folder {
         command
     }
 
-    fn run(&self, settings: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
+    pub fn run(&self, settings: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
         let output: Output = self.command(settings).args(arguments).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (
@@ -60,7 +61,7 @@ impl Folder {
     }
 
     /// One cycle; the exit code and the log.
-    fn once(&self) -> (i32, String) {
+    pub fn once(&self) -> (i32, String) {
         self.run(&[], &[])
     }
 
@@ -304,7 +305,8 @@ fn a_list_that_somebody_else_changed_is_moved_aside() {
     );
 }
 
-fn term(daemon: &Daemon) {
+/// Sends SIGTERM.
+pub fn term(daemon: &Daemon) {
     assert!(
         Command::new("kill")
             .args(["-TERM", &daemon.id()])

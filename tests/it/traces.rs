@@ -213,8 +213,13 @@ fn an_absent_or_refusing_receiver_costs_the_daemon_nothing() {
         daemon.await_metric(
             "match_list_processor_tracing_export_failures_total",
             protocol,
+            0.0,
         );
-        daemon.await_metric("match_list_processor_tracing_spans_dropped_total", protocol);
+        daemon.await_metric(
+            "match_list_processor_tracing_spans_dropped_total",
+            protocol,
+            0.0,
+        );
         daemon.stop();
     }
 }

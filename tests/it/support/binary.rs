@@ -199,7 +199,7 @@ impl Daemon {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !done() {
             assert!(Instant::now() < deadline, "waited in vain for {what}");
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -219,14 +219,14 @@ impl Daemon {
         });
     }
 
-    /// Waits until the counter is above zero.
-    pub fn await_metric(&self, name: &str, case: &str) {
+    /// Waits until the figure is above this one.
+    pub fn await_metric(&self, name: &str, case: &str, above: f64) {
         Self::await_until(&format!("{name} ({case})"), || {
             let text = self.ask("GET /metrics/prom HTTP/1.1\r\n");
             let value = text
                 .lines()
                 .find_map(|line| line.strip_prefix(&format!("{name} ")));
-            value.is_some_and(|value| value.parse::<f64>().unwrap() > 0.0)
+            value.is_some_and(|value| value.parse::<f64>().unwrap() > above)
         });
     }
 

@@ -1,6 +1,7 @@
 //! The real daemon in this process, on ports of its own, with a list that the test sets.
 
 use std::collections::BTreeSet;
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ pub struct Daemon {
     pub next: Next,
     pub public: String,
     pub admin: String,
+    /// The listener for scrapers, where the settings ask for one.
+    pub scrapers: Option<String>,
     pub folder: Arc<tempfile::TempDir>,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
@@ -83,6 +86,8 @@ impl Daemon {
         let listeners = Listeners::bind(&config).unwrap();
         let public = format!("http://{}", listeners.public.local_addr().unwrap());
         let admin = listeners.admin.as_ref().unwrap().local_addr().unwrap();
+        let scrapers = listeners.metrics.as_ref();
+        let scrapers = scrapers.map(|one| format!("http://{}", one.local_addr().unwrap()));
         let metrics = Arc::new(Metrics::new());
         let app = App::new(config, upstream, clock.clone(), Arc::clone(&metrics))
             .await
@@ -95,6 +100,7 @@ impl Daemon {
             next,
             public,
             admin,
+            scrapers,
             folder,
             metrics,
             clock,
@@ -182,6 +188,28 @@ impl Daemon {
             );
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Waits until the series, named with its labels, has this value.
+    pub async fn await_count(&self, series: &str, value: f64) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.counted(series) != value {
+            let found = self.counted(series);
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for {series} to be {value}: {found}"
+            );
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// A connection to the public listener, on which nothing takes long.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.public.trim_start_matches("http://")).unwrap();
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
+        stream.set_write_timeout(patience).unwrap();
+        stream
     }
 
     pub async fn get(&self, path: &str) -> Value {

@@ -1,0 +1,301 @@
+//! What a client may do to the front door, and for how long.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use match_list_processor::clock::Clock;
+use serde_json::json;
+
+use crate::support::daemon::Daemon;
+
+const PROBE: &[u8] = b"GET /health/simple HTTP/1.1\r\nHost: x\r\n\r\n";
+
+async fn daemon(settings: &[(&str, &str)]) -> Daemon {
+    Daemon::start_with(Clock::system(), settings).await
+}
+
+/// Sends the bytes and reads until the daemon closes the connection.
+fn exchange(daemon: &Daemon, request: &[u8]) -> String {
+    let mut stream = daemon.connect();
+    let _ = stream.write_all(request);
+    read_to_close(&mut stream)
+}
+
+fn read_to_close(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{answer:?}");
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Reads one answer that has the body of a probe.
+fn read_probe(stream: &mut TcpStream) {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"{\"status\":\"healthy\"}") {
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).unwrap(), 1, "closed too early");
+        answer.push(byte[0]);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 "));
+}
+
+/// Sends a byte every so often for as long as the connection lives; what came back, and when.
+fn drip(mut stream: TcpStream, byte: u8) -> (String, Duration) {
+    let begun = Instant::now();
+    let pace = Some(Duration::from_millis(100));
+    stream.set_read_timeout(pace).unwrap();
+    let mut answer = Vec::new();
+    while begun.elapsed() < Duration::from_secs(15) {
+        let mut buffer = [0; 1024];
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => answer.extend_from_slice(&buffer[..n]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let _ = stream.write_all(&[byte]);
+            }
+            Err(_) => break,
+        }
+    }
+    (
+        String::from_utf8_lossy(&answer).into_owned(),
+        begun.elapsed(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read() {
+    let daemon = daemon(&[]).await;
+    let get = "GET /status HTTP/1.1\r\nHost: x\r\n";
+    let post = "POST /process HTTP/1.1\r\nHost: x\r\n";
+    let cases = [
+        (
+            "a length and chunks",
+            format!("{post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "chunks and a length",
+            format!("{post}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "two lengths",
+            format!("{post}Content-Length: 0\r\nContent-Length: 44\r\n\r\n"),
+        ),
+        (
+            "a list of lengths",
+            format!("{post}Content-Length: 0, 44\r\n\r\n"),
+        ),
+        (
+            "a negative length",
+            format!("{post}Content-Length: -1\r\n\r\n"),
+        ),
+        (
+            "a signed length",
+            format!("{post}Content-Length: +3\r\n\r\nabc"),
+        ),
+        (
+            "an unknown coding",
+            format!("{post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "no size of a chunk",
+            format!("{post}Transfer-Encoding: chunked\r\n\r\nx\r\n\r\n"),
+        ),
+        (
+            "too large a chunk",
+            format!("{post}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"),
+        ),
+        (
+            "a space before the colon",
+            format!("{get}Transfer-Encoding : chunked\r\n\r\n"),
+        ),
+        ("a folded line", format!("{get}A: b\r\n c\r\n\r\n")),
+        ("a zero byte", format!("{get}A: b\0c\r\n\r\n")),
+        ("a bare carriage return", format!("{get}A: b\rB: c\r\n\r\n")),
+        ("two hosts", format!("{get}Host: y\r\n\r\n")),
+        ("no host", "GET / HTTP/1.1\r\n\r\n".to_owned()),
+        (
+            "CONNECT",
+            "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+        ),
+        ("no HTTP version", "GET /status\r\n\r\n".to_owned()),
+    ];
+    for (what, request) in cases {
+        let answer = exchange(&daemon, &[request.as_bytes(), PROBE].concat());
+        let answers = answer.matches("HTTP/1.1 ").count();
+        assert_eq!(answers, 1, "{what}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{what}: {answer}");
+        assert!(!answer.contains("healthy"), "{what}: {answer}");
+    }
+    assert_eq!(daemon.get("/").await["processing_count"], 0);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_serves_many_requests_in_order() {
+    let daemon = daemon(&[]).await;
+    let mut stream = daemon.connect();
+    for _ in 0..3 {
+        stream.write_all(PROBE).unwrap();
+        read_probe(&mut stream);
+    }
+    let last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(&[PROBE, PROBE, last].concat()).unwrap();
+    read_probe(&mut stream);
+    read_probe(&mut stream);
+    assert!(read_to_close(&mut stream).ends_with("{\"status\":\"alive\"}"));
+    let old = exchange(&daemon, b"GET /livez HTTP/1.0\r\n\r\n");
+    assert!(old.contains(" 200 "), "HTTP/1.0 needs no host: {old}");
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_tells_what_get_would() {
+    let daemon = daemon(&[]).await;
+    for path in ["/health/simple", "/livez", "/readyz", "/openapi.json"] {
+        let ask = |method| {
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let answer = exchange(&daemon, request.as_bytes());
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            let mut lines: Vec<String> = head.lines().map(str::to_lowercase).collect();
+            lines.retain(|line| !line.starts_with("date:"));
+            (lines, body.to_owned())
+        };
+        let ((head, nothing), (get, body)) = (ask("HEAD"), ask("GET"));
+        assert_eq!(head, get, "{path}");
+        assert_eq!(nothing, "", "{path}");
+        let length = format!("content-length: {}", body.len());
+        assert!(head.contains(&length), "{path}: {head:?}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_slowly_is_cut_off_however_steadily() {
+    let settings = [
+        ("HEADER_TIMEOUT_SECONDS", "1"),
+        ("BODY_TIMEOUT_SECONDS", "1"),
+    ];
+    let daemon = daemon(&settings).await;
+    let mut head = daemon.connect();
+    head.write_all(b"GET /status HTTP/1.1\r\nHost: x\r\nA: ")
+        .unwrap();
+    let (answer, after) = drip(head, b'a');
+    assert_eq!(answer, "", "a head that never ends gets no answer");
+    assert!(after < Duration::from_secs(5), "{after:?}");
+    daemon
+        .await_count(
+            "http_connections_closed_total{reason=\"header_timeout\"}",
+            1.0,
+        )
+        .await;
+    let mut body = daemon.connect();
+    body.write_all(b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        .unwrap();
+    let (answer, after) = drip(body, b'b');
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("application/problem+json"), "{answer}");
+    assert!(after < Duration::from_secs(5), "{after:?}");
+    let silent = daemon.connect();
+    let mut served = daemon.connect();
+    served.write_all(PROBE).unwrap();
+    read_probe(&mut served);
+    for mut idle in [silent, served] {
+        assert_eq!(read_to_close(&mut idle), "");
+    }
+    assert_eq!(daemon.get("/").await["processing_count"], 0);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_its_answers_is_cut_off() {
+    let daemon = daemon(&[("WRITE_TIMEOUT_SECONDS", "1")]).await;
+    let mut stream = daemon.connect();
+    stream.set_nonblocking(true).unwrap();
+    let request = b"GET /metrics/prom HTTP/1.1\r\nHost: x\r\n\r\n".repeat(500);
+    let _ = stream.write(&request);
+    daemon
+        .await_count(
+            "http_connections_closed_total{reason=\"write_timeout\"}",
+            1.0,
+        )
+        .await;
+    drop(stream);
+    assert_eq!(
+        daemon.get("/health/simple").await,
+        json!({ "status": "healthy" })
+    );
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_connections_than_allowed_are_closed_at_once() {
+    let daemon = daemon(&[("MAX_CONNECTIONS", "3")]).await;
+    let mut open: Vec<TcpStream> = (0..3).map(|_| daemon.connect()).collect();
+    for stream in &mut open {
+        stream.write_all(PROBE).unwrap();
+        read_probe(stream);
+    }
+    assert_eq!(exchange(&daemon, PROBE), "");
+    assert_eq!(
+        daemon.counted("http_connections_closed_total{reason=\"limit\"}"),
+        1.0
+    );
+    open.pop();
+    daemon.await_count("http_connections", 2.0).await;
+    let mut next = daemon.connect();
+    next.write_all(PROBE).unwrap();
+    read_probe(&mut next);
+    drop((open, next));
+    daemon.await_count("http_connections", 0.0).await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn probes_answer_while_nothing_else_gets_a_thread() {
+    let daemon = daemon(&[]).await;
+    let idle: Vec<TcpStream> = (0..300).map(|_| daemon.connect()).collect();
+    let (begun, begins) = std::sync::mpsc::channel();
+    let mut releases = Vec::new();
+    for _ in 0..2 {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        releases.push(release);
+        let begun = begun.clone();
+        tokio::spawn(async move {
+            begun.send(()).unwrap();
+            let _ = released.recv();
+        });
+        begins.recv().unwrap();
+    }
+    let mut slowest = Duration::ZERO;
+    for path in [
+        "/health/simple",
+        "/livez",
+        "/readyz",
+        "/health",
+        "/",
+        "/metrics",
+    ] {
+        for method in ["GET", "HEAD"] {
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let asked = Instant::now();
+            let answer = exchange(&daemon, request.as_bytes());
+            slowest = slowest.max(asked.elapsed());
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        }
+    }
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    let post =
+        b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let answer = exchange(&daemon, post);
+    assert!(
+        answer.contains("\"status\":\"success\""),
+        "accepted: {answer}"
+    );
+    drop((releases, idle));
+    assert_eq!(daemon.process().await["status"], "success");
+    daemon.stop().await;
+}
