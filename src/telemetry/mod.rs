@@ -103,6 +103,8 @@ impl Telemetry {
 pub fn start(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Telemetry> {
     let (telemetry, dispatch) = Telemetry::build(config, metrics)?;
     tracing::dispatcher::set_global_default(dispatch).context("logging is set up already")?;
+    // What was reached before may have been found unwanted, for ever.
+    tracing::callsite::rebuild_interest_cache();
     log::report_panics(Arc::clone(metrics));
     Ok(telemetry)
 }
