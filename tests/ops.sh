@@ -127,7 +127,7 @@ if command -v systemd-analyze >/dev/null; then
 else
     skip "systemd unit" "no systemd-analyze"
 fi
-check "shell scripts" shellcheck tests/ops.sh tests/ops/routes.sh
+check "shell scripts" shellcheck tests/*.sh tests/ops/*.sh
 if [ -n "$mutations" ]; then
     check "alert mutations" python3 tests/ops/mutations.py alerts/match-list-processor.rules.yml alerts/match-list-processor.test.yml
 fi

@@ -76,4 +76,7 @@ daemon=''
 say "alerts, dashboards, deployment"
 bash tests/ops.sh
 
+say "dependencies, bill of materials, confinement"
+bash tests/supply.sh
+
 say "all passed"
