@@ -18,18 +18,12 @@ use crate::telemetry::metrics::Metrics;
 use crate::upstream::{Timeouts, Upstream};
 
 pub fn texts(config: &Config) -> Result<Texts, Failure> {
-    let read = |path: &Option<std::path::PathBuf>, variable: &str| match path {
-        None => Ok(None),
-        Some(path) => std::fs::read_to_string(path).map(Some).map_err(|error| {
-            Failure::Unusable(format!(
-                "{variable}: {} cannot be read: {error}",
-                path.display()
-            ))
-        }),
-    };
-    let description = read(&config.assets.description_template, "DESCRIPTION_TEMPLATE")?;
-    let info = read(&config.assets.group_info_template, "GROUP_INFO_TEMPLATE")?;
-    Texts::new(description, info).map_err(|error| Failure::Unusable(error.to_string()))
+    let settings = &config.assets;
+    Texts::new(
+        settings.description_template.clone(),
+        settings.group_info_template.clone(),
+    )
+    .map_err(|error| Failure::Unusable(error.to_string()))
 }
 
 pub fn upstream(config: &Config, metrics: &Arc<Metrics>) -> Result<Upstream, Failure> {

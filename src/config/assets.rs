@@ -1,11 +1,10 @@
 //! The files that are made for matches.
 
-use std::path::PathBuf;
-
 use url::Url;
 
 use super::reader::{Form, Reader};
 use super::upstream::http_url;
+use crate::domain::texts::{TemplateError, Texts};
 
 /// The files that are made for matches.
 #[derive(Clone, Debug)]
@@ -18,10 +17,10 @@ pub struct AssetsConfig {
     pub min_referees: usize,
     /// `GDRIVE_FOLDER_BASE`.
     pub folder_base: String,
-    /// `DESCRIPTION_TEMPLATE`.
-    pub description_template: Option<PathBuf>,
-    /// `GROUP_INFO_TEMPLATE`.
-    pub group_info_template: Option<PathBuf>,
+    /// What is in the file that `DESCRIPTION_TEMPLATE` names; it compiles.
+    pub description_template: Option<String>,
+    /// What is in the file that `GROUP_INFO_TEMPLATE` names; it compiles.
+    pub group_info_template: Option<String>,
 }
 
 /// Where avatars come from.
@@ -60,13 +59,12 @@ impl AssetsConfig {
             example: "2",
         };
         let min_referees = from.number("MIN_REFEREES_FOR_WHATSAPP", 2, 0..=20, form);
-        let path = Form {
-            expected: "the path of a template file",
-            example: "/etc/info.txt",
-        };
-        let mut template = |name| from.optional(name, path, |text| Some(PathBuf::from(text)));
-        let description_template = template("DESCRIPTION_TEMPLATE");
-        let group_info_template = template("GROUP_INFO_TEMPLATE");
+        let description_template = template(from, "DESCRIPTION_TEMPLATE", |source| {
+            Texts::new(Some(source), None)
+        });
+        let group_info_template = template(from, "GROUP_INFO_TEMPLATE", |source| {
+            Texts::new(None, Some(source))
+        });
         Self {
             avatar,
             store: store(from),
@@ -76,6 +74,28 @@ impl AssetsConfig {
             group_info_template,
         }
     }
+}
+
+/// The template in the file that `name` names, once `compile` has accepted it.
+fn template(
+    from: &mut Reader<'_>,
+    name: &str,
+    compile: impl Fn(String) -> Result<Texts, TemplateError>,
+) -> Option<String> {
+    let form = Form {
+        expected: "the path of a readable Jinja template",
+        example: "/etc/match-list-processor/info.txt",
+    };
+    let path = from.optional(name, form, |text| Some(text.to_owned()))?;
+    let source = std::fs::read_to_string(&path)
+        .map_err(|error| format!("{path} cannot be read: {error}"))
+        .and_then(|source| match compile(source.clone()) {
+            Ok(_) => Ok(source),
+            Err(error) => Err(format!("{path}: {error}")),
+        });
+    source
+        .map_err(|problem| from.mistake(name, &problem, form))
+        .ok()
 }
 
 fn store(from: &mut Reader<'_>) -> AssetStore {

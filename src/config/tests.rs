@@ -67,6 +67,36 @@ fn every_mistake_is_reported_at_once_with_a_way_out() {
 }
 
 #[test]
+fn mistakes_in_both_templates_are_told_with_variable_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    let (broken, fine) = (file("a.txt", "x\n{{ hoem }}"), file("b.txt", "{{ home }}!"));
+    let absent = folder.path().join("c.txt").to_string_lossy().into_owned();
+    let errors = load([
+        ("DESCRIPTION_TEMPLATE", &*broken),
+        ("GROUP_INFO_TEMPLATE", &*absent),
+    ])
+    .unwrap_err();
+    let [first, second] = errors.0.as_slice() else {
+        panic!("{errors}");
+    };
+    let found = [&*first.name, &*second.name];
+    assert_eq!(found, ["DESCRIPTION_TEMPLATE", "GROUP_INFO_TEMPLATE"]);
+    let start = format!("{broken}: template group_description, line 2: unknown variable `hoem`");
+    assert!(first.problem.starts_with(&start), "{errors}");
+    let start = format!("{absent} cannot be read: ");
+    assert!(second.problem.starts_with(&start), "{errors}");
+
+    let config = load([("DESCRIPTION_TEMPLATE", &*fine)]).unwrap();
+    let kept = config.assets.description_template;
+    assert_eq!(kept.as_deref(), Some("{{ home }}!"));
+}
+
+#[test]
 fn each_single_mistake_is_found() {
     for (name, value) in [
         ("PORT", "70000"),
