@@ -35,11 +35,17 @@ impl App {
         };
         self.deliver_once(stop).await;
         self.store.close().await.map_err(store_failed)?;
+        let told = report.record.error.unwrap_or(report.record.summary);
         match report.outcome {
             Outcome::Success => Ok(()),
-            _ => Err(Failure::Cycle(
-                report.record.error.unwrap_or(report.record.summary),
-            )),
+            Outcome::Held => {
+                let wait = self.config.cycle.hold_confirm.as_secs();
+                Err(Failure::Cycle(format!(
+                    "{told} It is held and nothing was changed. If it is right, run again in \
+                     {wait} s or later: a second look that finds the same is believed"
+                )))
+            }
+            _ => Err(Failure::Cycle(told)),
         }
     }
 

@@ -99,6 +99,7 @@ fn oneshot_ends_with_a_code_that_says_how_it_went() {
     folder.list(b"[]");
     let (code, log) = folder.once();
     assert_eq!(code, 1, "a held list is no success: {log}");
+    assert!(log.contains("It is held and nothing was changed. If it is right, run again in 60 s"));
     assert_eq!(folder.exported().as_array().unwrap().len(), 2);
 }
 
