@@ -76,6 +76,13 @@ pub fn of_status(status: StatusCode, headers: &HeaderMap) -> Result<(), CallErro
     })
 }
 
+/// Host and port alone: the rest of a URL may hold credentials.
+fn place(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!(" to {host}:{port}")
+}
+
 /// What reqwest says, in our terms.
 #[must_use]
 pub fn of_reqwest(error: &reqwest::Error) -> CallError {
@@ -83,7 +90,10 @@ pub fn of_reqwest(error: &reqwest::Error) -> CallError {
         return CallError::of(ErrorKind::Timeout, "no answer in time");
     }
     if error.is_connect() {
-        return CallError::of(ErrorKind::Connect, "no connection could be made");
+        let place = error.url().map(place).unwrap_or_default();
+        let message =
+            format!("no connection{place} could be made (is the address right, does it run?)");
+        return CallError::of(ErrorKind::Connect, &message);
     }
     if error.is_decode() {
         return CallError::of(

@@ -104,6 +104,15 @@ fn oneshot_ends_with_a_code_that_says_how_it_went() {
 }
 
 #[test]
+fn a_list_service_that_is_not_there_is_named_without_its_password() {
+    let base = ("API_BASE_URL", "http://referee:hunter2@127.0.0.1:1/fogis");
+    let (code, log) = Folder::new().run(&[base], &[]);
+    assert_eq!(code, 1, "{log}");
+    assert!(log.contains("no connection to 127.0.0.1:1 could be made"));
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[test]
 fn every_mode_runs_the_same_cycle() {
     for (mode, expected) in [
         ("unified", "time_change"),
