@@ -31,7 +31,7 @@ const VENUES: &[&str] = &[
 ];
 
 /// Invented people.
-const REFEREES: &[&str] = &[
+pub const REFEREES: &[&str] = &[
     "Alva Ekström",
     "Björn Sandell",
     "Cecilia Nordin",
