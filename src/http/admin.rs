@@ -115,10 +115,8 @@ pub async fn pause(site: &Site, paused: bool) -> Response {
     }
     site.status.set_paused(paused);
     site.metrics.paused.set((), i64::from(paused));
-    tracing::info!(
-        paused,
-        "an operator changed whether cycles and deliveries run"
-    );
+    let done = if paused { "paused" } else { "resumed" };
+    tracing::info!(paused, "an operator {done} cycles and deliveries");
     json(
         StatusCode::OK,
         &value!({ "status": "success", "paused": paused }),
