@@ -266,24 +266,30 @@ fn the_list_of_another_program_is_taken_over_in_silence() {
 
 #[test]
 fn a_damaged_list_stops_the_start_until_a_person_decides() {
-    let folder = Folder::new();
-    folder.list(&list(&[a_match(1)]));
-    data(&folder, b"[{\"matchid\": 1");
-    let (code, log) = folder.once();
-    assert_eq!(code, 78, "{log}");
-    assert!(log.contains("--accept-empty-baseline"), "{log}");
-    assert_eq!(
-        std::fs::read(folder.path("data/previous_matches.json")).unwrap(),
-        b"[{\"matchid\": 1"
-    );
-    let (code, log) = folder.run(&[], &["--accept-empty-baseline"]);
-    assert_eq!(code, 0, "{log}");
-    assert_eq!(
-        folder.named("previous_matches.json.corrupt-").len(),
-        1,
-        "the file is kept"
-    );
-    assert_eq!(folder.exported().as_array().unwrap().len(), 1);
+    let ways: [&[&str]; 2] = [
+        &["--accept-empty-baseline"],
+        &["run", "--accept-empty-baseline"],
+    ];
+    for arguments in ways {
+        let folder = Folder::new();
+        folder.list(&list(&[a_match(1)]));
+        data(&folder, b"[{\"matchid\": 1");
+        let (code, log) = folder.once();
+        assert_eq!(code, 78, "{log}");
+        assert!(log.contains("--accept-empty-baseline"), "{log}");
+        assert_eq!(
+            std::fs::read(folder.path("data/previous_matches.json")).unwrap(),
+            b"[{\"matchid\": 1"
+        );
+        let (code, log) = folder.run(&[], arguments);
+        assert_eq!(code, 0, "{log}");
+        assert_eq!(
+            folder.named("previous_matches.json.corrupt-").len(),
+            1,
+            "the file is kept"
+        );
+        assert_eq!(folder.exported().as_array().unwrap().len(), 1);
+    }
 }
 
 #[test]
