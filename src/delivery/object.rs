@@ -1,7 +1,9 @@
 //! A folder or an S3-compatible bucket as the place for files.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{io, iter};
 
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
@@ -169,6 +171,19 @@ fn failure(error: &object_store::Error) -> CallError {
             "the store of files refused the credentials",
         ),
         NotFound { .. } => CallError::of(ErrorKind::File, "the folder or bucket is not there"),
-        _ => CallError::of(ErrorKind::File, "the store of files failed"),
+        error => {
+            let cause = cause(error).map_or_else(String::new, |kind| format!(": {kind}"));
+            CallError::of(
+                ErrorKind::File,
+                &format!("the store of files failed{cause}"),
+            )
+        }
     }
+}
+
+/// What the system said, without the path it said it of.
+fn cause(error: &object_store::Error) -> Option<io::ErrorKind> {
+    iter::successors(error.source(), |&error| error.source())
+        .find_map(|error| error.downcast_ref::<io::Error>())
+        .map(io::Error::kind)
 }

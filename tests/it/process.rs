@@ -113,6 +113,20 @@ fn a_list_service_that_is_not_there_is_named_without_its_password() {
 }
 
 #[test]
+fn a_folder_that_takes_no_files_is_told_with_what_the_system_said() {
+    let folder = Folder::new();
+    folder.list(&list(&[a_match(1)]));
+    std::fs::create_dir(folder.path("files")).unwrap();
+    std::fs::write(folder.path("files/WhatsApp_Group_Assets"), b"in the way").unwrap();
+    let (code, log) = folder.once();
+    assert_eq!(code, 0, "the next run tries again: {log}");
+    assert!(
+        log.contains("the store of files failed: not a directory"),
+        "{log}"
+    );
+}
+
+#[test]
 fn every_mode_runs_the_same_cycle() {
     for (mode, expected) in [
         ("unified", "time_change"),
