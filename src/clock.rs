@@ -1,16 +1,29 @@
-//! Wall-clock time as a value that is passed in, so that a test can choose the day.
+//! Time as a value that is passed in, so that a test can choose the day and let days pass.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The wall clock, shifted by an offset that all clones share (zero in production).
-///
-/// Only for time stamps and calendar days; timers use tokio's monotonic clock.
-#[derive(Clone, Debug, Default)]
+/// The wall clock for time stamps and calendar days, and a monotonic one for how long something is
+/// ago. Both are shifted by offsets that all clones share (zero in production). What sleeps uses
+/// tokio's clock.
+#[derive(Clone, Debug)]
 pub struct Clock {
+    begun: Instant,
     offset_nanos: Arc<AtomicI64>,
+    passed_nanos: Arc<AtomicU64>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            offset_nanos: Arc::default(),
+            passed_nanos: Arc::default(),
+        }
+    }
 }
 
 impl Clock {
@@ -43,7 +56,21 @@ impl Clock {
         unix_seconds(self.now())
     }
 
-    /// Moves this clock and all its clones by `by`; negative values move it back.
+    /// Time since this clock and its clones were made. It never goes back, whatever is done to the
+    /// wall clock.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.begun.elapsed() + Duration::from_nanos(self.passed_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Lets time pass, for the wall clock and the monotonic one.
+    pub fn pass(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.passed_nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.advance(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX));
+    }
+
+    /// Sets the wall clock: moves this clock and all its clones by `by`; negative values move it back.
     pub fn advance(&self, by: SignedDuration) {
         let nanos = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
         self.offset_nanos.fetch_add(nanos, Ordering::Relaxed);
@@ -68,5 +95,9 @@ mod tests {
         assert!(clock.now().duration_since(start) < SignedDuration::from_secs(5));
         clone.advance(SignedDuration::from_hours(24));
         assert!(clock.now().duration_since(start) >= SignedDuration::from_hours(24));
+        assert!(clock.uptime() < Duration::from_secs(5), "set, not passed");
+        clone.pass(Duration::from_hours(24));
+        assert!(clock.now().duration_since(start) >= SignedDuration::from_hours(48));
+        assert!(clock.uptime() >= Duration::from_hours(24));
     }
 }

@@ -201,13 +201,13 @@ impl Prober {
                 .set((dependency,), now);
         }
         if self.health.note(dependency, &probe, now) {
-            self.back(dependency).await;
+            self.back(dependency);
         }
         well
     }
 
     /// What waits for a neighbour that is back is tried at once.
-    async fn back(&self, dependency: Dependency) {
+    fn back(&self, dependency: Dependency) {
         tracing::info!(
             dependency = dependency.label(),
             "{dependency} answers again"
@@ -218,9 +218,7 @@ impl Prober {
             Dependency::StorageService => &[Destination::Assets, Destination::Avatars],
         };
         for &destination in waiting {
-            if let Err(error) = self.store.hasten(destination, self.clock.unix()).await {
-                tracing::warn!(error = %error, "deliveries could not be hastened");
-            }
+            self.destinations.breakers.answers_again(destination);
         }
         self.status.wake_deliveries();
     }

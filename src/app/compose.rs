@@ -9,7 +9,7 @@ use crate::clock::{Clock, unix_seconds};
 use crate::config::{AssetStore, AvatarSource as AvatarSetting, Config, UpstreamUrl};
 use crate::cycle::{Status, import_baseline};
 use crate::delivery::{
-    AvatarService, AvatarSource, Destinations, Drive, Files, LONGEST_WAIT, ObjectFiles,
+    AvatarService, AvatarSource, Breakers, Destinations, Drive, Files, LONGEST_WAIT, ObjectFiles,
 };
 use crate::domain::texts::Texts;
 use crate::store::{Exporter, Store, StoreError};
@@ -74,6 +74,7 @@ pub fn destinations(
         files,
         store: store.clone(),
         clock: clock.clone(),
+        breakers: Breakers::new(Arc::clone(metrics), clock.clone()),
     })
 }
 

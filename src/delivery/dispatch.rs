@@ -13,11 +13,12 @@ use super::Destinations;
 use crate::client::CallError;
 use crate::clock::Clock;
 use crate::cycle::{Payload, Status};
+use crate::domain::breaker::Turn;
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::plan::AssetKind;
 use crate::domain::retry::next_delay;
 use crate::shutdown::raised;
-use crate::store::{Claimed, Settlement, Store, StoreError};
+use crate::store::{Claimed, Portion, Settlement, Store, StoreError};
 use crate::telemetry::labels::{AssetResult, AttemptResult, DeadReason, DeliveryResult, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
@@ -119,22 +120,33 @@ impl Dispatcher {
     }
 
     async fn claim(&self, free: usize) -> Result<(Vec<Claimed>, Duration), StoreError> {
-        let now = self.clock.unix();
+        let (now, breakers) = (self.clock.unix(), &self.destinations.breakers);
+        let (limit, ahead) = match breakers.turn(self.destination, free) {
+            Turn::Go { limit, ahead } => (limit, ahead),
+            Turn::Wait(pause) => return Ok((Vec::new(), pause.min(LONGEST_SLEEP))),
+        };
         // Looking costs a read; claiming costs a sync to disk.
         let Some(due) = self.store.next_due(self.destination).await? else {
+            // One under way may have others of its match behind it.
+            if free == AT_A_TIME {
+                breakers.caught_up(self.destination);
+            }
             return Ok((Vec::new(), LONGEST_SLEEP));
         };
         if due - now > LONGEST_WAIT.as_secs_f64() {
             // The schedule waits a day at most: the clock was set back.
             self.store.hasten(self.destination, now).await?;
-        } else if due > now {
+        } else if due > now && ahead == 0 {
             let wait = Duration::from_secs_f64((due - now).min(LONGEST_SLEEP.as_secs_f64()));
             return Ok((Vec::new(), wait));
         }
-        let claimed = self.store.claim(self.destination, now, free).await?;
+        let portion = Portion { limit, ahead };
+        let claimed = self.store.claim(self.destination, now, portion).await?;
+        let early = claimed.iter().filter(|one| one.ahead).count();
+        breakers.took(self.destination, claimed.len(), early);
         let pause = match claimed.len() {
             0 => STORE_PAUSE,
-            n if n == free => LONGEST_SLEEP,
+            n if n == limit => LONGEST_SLEEP,
             _ => Duration::ZERO,
         };
         Ok((claimed, pause))
@@ -170,6 +182,8 @@ impl Dispatcher {
 
     async fn settle(&self, attempted: Attempted) {
         let Attempted { claimed, result } = attempted;
+        let breakers = &self.destinations.breakers;
+        breakers.ended(self.destination, result.as_ref().err(), claimed.ahead);
         let now = self.clock.unix();
         let (settlement, reason) = match &result {
             Ok(url) => (
@@ -277,6 +291,9 @@ fn after_failure(
     let text = error.message.clone();
     if error.is_permanent() {
         return (Settlement::Dead { error: text }, Some(DeadReason::Rejected));
+    }
+    if claimed.ahead {
+        return (Settlement::Back { error: text }, None);
     }
     match next_delay(claimed.attempt, fastrand::f64()) {
         Some(delay) => {

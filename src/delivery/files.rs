@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{AvatarService, Files, Upload};
+use super::{AvatarService, Breakers, Files, Upload};
 use crate::assets::avatar::{Club, draw};
 use crate::client::{CallError, Health};
 use crate::clock::Clock;
@@ -30,6 +30,8 @@ pub struct Destinations {
     pub store: Store,
     /// The wall clock.
     pub clock: Clock,
+    /// Hold back what would only knock at a closed door.
+    pub breakers: Breakers,
 }
 
 impl Destinations {

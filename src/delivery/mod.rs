@@ -1,12 +1,14 @@
 //! The way out: works off the outbox, apart from the cycles.
 
 mod avatar_service;
+mod breakers;
 mod dispatch;
 mod drive;
 mod files;
 mod object;
 
 pub use avatar_service::AvatarService;
+pub use breakers::Breakers;
 pub use dispatch::{Dispatcher, LONGEST_WAIT};
 pub use drive::Drive;
 pub use files::{AvatarSource, Destinations};

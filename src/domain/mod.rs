@@ -1,6 +1,7 @@
 //! What the program is about, free of I/O, clocks and logging: everything here is a function of its
 //! arguments.
 
+pub mod breaker;
 pub mod change;
 pub mod compare;
 pub mod delivery;

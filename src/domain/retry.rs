@@ -9,9 +9,9 @@ pub const MAX_CYCLE_ATTEMPTS: u32 = 5;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Seconds between one attempt at a delivery and the next. Together they stay within three days,
-/// jitter included.
-const DELIVERY: [u64; 10] = [1, 5, 30, 120, 600, 3_600, 21_600, 43_200, DAY, DAY];
+/// Seconds between one attempt at a delivery and the next. The last attempt comes when three days
+/// are over, so that an outage of three days costs nothing.
+const DELIVERY: [u64; 11] = [1, 5, 30, 120, 600, 3_600, 21_600, 43_200, DAY, DAY, 17_244];
 
 /// Seconds between one attempt at a cycle and the next.
 const CYCLE: [u64; MAX_CYCLE_ATTEMPTS as usize - 1] = [5, 15, 60, 300];
@@ -82,12 +82,15 @@ mod tests {
 
     #[test]
     fn deliveries_are_tried_again_for_up_to_three_days() {
-        let steps = [1, 5, 30, 120, 600, 3_600, 21_600, 43_200, 86_400, 86_400].map(f64::from);
-        assert_eq!(seconds(next_delay, 0.0), steps);
-        let longest: f64 = seconds(next_delay, 0.999_999).iter().sum();
-        assert!(longest <= 3.0 * 86_400.0, "{longest}");
+        let steps = [
+            1, 5, 30, 120, 600, 3_600, 21_600, 43_200, 86_400, 86_400, 17_244,
+        ];
+        assert_eq!(seconds(next_delay, 0.0), steps.map(f64::from));
+        let days = |jitter| seconds(next_delay, jitter).iter().sum::<f64>() / 86_400.0;
+        assert!((days(0.0) - 3.0).abs() < 1e-9, "{}", days(0.0));
+        assert!(days(0.999_999) <= 3.07, "{}", days(0.999_999));
         assert_eq!(next_delay(0, 0.5), Some(Duration::ZERO));
-        assert_eq!(next_delay(11, 0.5), None);
+        assert_eq!(next_delay(12, 0.5), None);
         assert_eq!(next_delay(u32::MAX, 0.5), None);
     }
 
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn jitter_only_ever_lengthens_and_never_more_than_a_fifth() {
-        for n in 1..=10 {
+        for n in 1..=11 {
             let (least, most) = (
                 next_delay(n, 0.0).unwrap(),
                 next_delay(n, 0.999_999).unwrap(),

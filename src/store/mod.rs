@@ -26,7 +26,9 @@ mod tests;
 pub use cycles::{CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite};
 pub use error::{OpenError, StoreError};
 pub use export::{ExportError, Exporter, Prepared};
-pub use outbox::{Claimed, DeliveryQuery, DeliveryRow, NewDelivery, OutboxCount, Settlement};
+pub use outbox::{
+    Claimed, DeliveryQuery, DeliveryRow, NewDelivery, OutboxCount, Portion, Settlement,
+};
 pub use records::{ChangeQuery, ChangeRow, CycleRecord, Deliveries, RecordedChanges, trigger_data};
 pub use snapshot::{KnownRow, MatchWrite, MatchWrites};
 pub use triggers::{Accepted, NewTrigger, TriggerState, TriggerStatus, Waiting};

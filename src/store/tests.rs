@@ -49,6 +49,10 @@ fn success(deliveries: Vec<NewDelivery>) -> CycleEnd {
     }
 }
 
+fn due(limit: usize) -> Portion {
+    Portion { limit, ahead: 0 }
+}
+
 fn file(match_id: i64, kind: &str, content: u8) -> NewDelivery {
     NewDelivery {
         destination: Destination::Assets,
@@ -156,7 +160,7 @@ async fn the_outbox_keeps_order_and_supersedes() {
         .commit_cycle(cycle(1, 0, success(both)))
         .await
         .unwrap();
-    let claim = || store.claim(Destination::Assets, 10.0, 10);
+    let claim = || store.claim(Destination::Assets, 10.0, due(10));
     let claimed = claim().await.unwrap();
     let of = |claimed: &[Claimed]| -> Vec<(i64, String)> {
         claimed
@@ -195,6 +199,39 @@ async fn the_outbox_keeps_order_and_supersedes() {
 }
 
 #[tokio::test]
+async fn what_is_tried_ahead_of_its_schedule_and_fails_goes_on_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let files = vec![file(1, "a", 1), file(2, "a", 2), file(3, "a", 3)];
+    store
+        .commit_cycle(cycle(1, 0, success(files)))
+        .await
+        .unwrap();
+    let claim = |limit, ahead| store.claim(Destination::Assets, 10.0, Portion { limit, ahead });
+    let later = |at: f64| Settlement::Retry {
+        at,
+        error: "x".to_owned(),
+    };
+    for (one, at) in claim(2, 0).await.unwrap().iter().zip([90.0, 80.0]) {
+        store.settle(one.id, 10.0, later(at)).await.unwrap();
+    }
+    let of = |all: &[Claimed]| -> Vec<(i64, bool, u32)> {
+        all.iter()
+            .map(|one| (one.match_id, one.ahead, one.attempt))
+            .collect()
+    };
+    let taken = claim(3, 1).await.unwrap();
+    assert_eq!(of(&taken), [(3, false, 1), (2, true, 2)], "due ones first");
+    let back = Settlement::Back {
+        error: "y".to_owned(),
+    };
+    store.settle(taken[1].id, 11.0, back).await.unwrap();
+    let row = store.delivery(taken[1].id).await.unwrap().unwrap();
+    assert_eq!((row.attempts, row.next_attempt), (1, Some(80.0)));
+    assert_eq!(row.last_error.as_deref(), Some("y"));
+}
+
+#[tokio::test]
 async fn a_row_that_ends_the_program_each_time_ends_too() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), 10).unwrap();
@@ -204,7 +241,7 @@ async fn a_row_that_ends_the_program_each_time_ends_too() {
         .unwrap();
     let (mut now, mut tries) = (10.0, 0);
     loop {
-        let claimed = store.claim(Destination::Assets, now, 1).await.unwrap();
+        let claimed = store.claim(Destination::Assets, now, due(1)).await.unwrap();
         tries += 1;
         assert_eq!(claimed[0].attempt, tries);
         // The program ends here, and starts again.
@@ -225,7 +262,7 @@ async fn a_row_that_ends_the_program_each_time_ends_too() {
     assert!(store.retry_dead(row.id, now).await.unwrap());
     assert_eq!(
         store
-            .claim(Destination::Assets, now, 1)
+            .claim(Destination::Assets, now, due(1))
             .await
             .unwrap()
             .len(),
@@ -268,7 +305,11 @@ async fn the_history_keeps_as_much_as_it_should() {
             .commit_cycle(cycle(n.unsigned_abs(), 0, success(files)))
             .await
             .unwrap();
-        for one in store.claim(Destination::Assets, 1e9, 10).await.unwrap() {
+        for one in store
+            .claim(Destination::Assets, 1e9, due(10))
+            .await
+            .unwrap()
+        {
             store
                 .settle(one.id, 3.0, Settlement::Delivered { url: None })
                 .await

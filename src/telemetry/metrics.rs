@@ -119,6 +119,12 @@ catalogue! {
     delivery_attempts: Counter<(Destination, AttemptResult)> = "delivery_attempts_total";
     /// Seconds that one attempt to deliver took.
     delivery_duration: Histogram<(Destination,)> = "delivery_duration_seconds", CLIENT;
+    /// 1 while deliveries to a destination that is down are held back, else 0.
+    delivery_breaker_open: Gauge<(Destination,)> = "delivery_breaker_open";
+    /// Times that deliveries began to be held back because the destination is down.
+    delivery_breaker_opened: Counter<(Destination,)> = "delivery_breaker_opened_total";
+    /// Attempts ahead of schedule that are left for a destination that comes and goes.
+    delivery_retry_budget: FloatGauge<(Destination,)> = "delivery_retry_budget";
     /// Seconds from the commit of a change to its delivery.
     delivery_latency: Histogram<(Destination,)> = "delivery_latency_seconds", DELIVERY;
     /// Entries of the outbox by state, read from the store at the scrape.

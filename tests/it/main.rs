@@ -13,6 +13,7 @@ mod contract;
 mod deliveries;
 mod limits;
 mod lists;
+mod outages;
 mod outgoing;
 mod process;
 mod season;

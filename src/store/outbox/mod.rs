@@ -44,8 +44,19 @@ pub struct Claimed {
     pub created: f64,
     /// The trace context of the cycle.
     pub traceparent: Option<String>,
+    /// Whether it was not due yet.
+    pub ahead: bool,
     /// What [`NewDelivery`] held.
     pub payload: String,
+}
+
+/// Which deliveries are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portion {
+    /// At most so many.
+    pub limit: usize,
+    /// At most so many of them before they are due.
+    pub ahead: usize,
 }
 
 /// How an attempt ended.
@@ -60,6 +71,11 @@ pub enum Settlement {
     Retry {
         /// When.
         at: f64,
+        /// What happened, without personal data.
+        error: String,
+    },
+    /// Failed ahead of its schedule, which goes on as if nothing had been tried.
+    Back {
         /// What happened, without personal data.
         error: String,
     },
@@ -85,7 +101,7 @@ pub struct DeliveryRow {
     pub processing_id: String,
     /// How far it has come.
     pub state: String,
-    /// Attempts so far.
+    /// Attempts so far, without those ahead of schedule that failed.
     pub attempts: u32,
     /// Unix seconds; none once it is settled.
     pub next_attempt: Option<f64>,
@@ -120,8 +136,8 @@ pub struct DeliveryQuery {
 }
 
 impl Store {
-    /// Takes deliveries that are due, at most `limit`, the longest due first, none whose
-    /// (destination, match) has an older one that is not settled. Their attempt is counted before
+    /// Takes deliveries that are due, the longest due first, none whose (destination, match) has an
+    /// older one that is not settled; then, if the portion allows it, the next that are not due. Their attempt is counted before
     /// this returns, so that one that brings the process down comes to an end too.
     ///
     /// # Errors
@@ -130,10 +146,10 @@ impl Store {
         &self,
         destination: Destination,
         now: f64,
-        limit: usize,
+        portion: Portion,
     ) -> Result<Vec<Claimed>, StoreError> {
         let feed = self.feed();
-        self.write(move |tx, _| work::claim(tx, &feed, destination, now, limit))
+        self.write(move |tx, _| work::claim(tx, &feed, destination, now, portion))
             .await
     }
 
@@ -167,7 +183,7 @@ impl Store {
         .await
     }
 
-    /// Makes everything that waits for this destination due now.
+    /// Makes everything that waits for this destination due now: the clock was set back.
     ///
     /// # Errors
     /// When the store cannot write.

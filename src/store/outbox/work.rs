@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Claimed, NewDelivery, Settlement};
+use super::{Claimed, NewDelivery, Portion, Settlement};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::retry::next_delay;
 use crate::store::error::StoreError;
@@ -60,28 +60,36 @@ pub(in crate::store) fn claim(
     feed: &str,
     destination: Destination,
     now: f64,
-    limit: usize,
+    portion: Portion,
 ) -> Result<Vec<Claimed>, StoreError> {
     let mut statement = tx.prepare_cached(&format!(
-        "SELECT id, match_id, kind, attempts, created, traceparent, payload FROM outbox AS o \
-         WHERE feed = ?1 AND destination = ?2 AND state = 'pending' AND next_attempt <= ?3 \
-         AND {FIRST_OF_ITS_MATCH} ORDER BY next_attempt, id LIMIT ?4"
+        "SELECT id, match_id, kind, attempts, created, traceparent, payload, next_attempt > ?3 \
+         FROM outbox AS o WHERE feed = ?1 AND destination = ?2 AND state = 'pending' \
+         AND next_attempt <= ?4 AND {FIRST_OF_ITS_MATCH} ORDER BY next_attempt, id LIMIT ?5"
     ))?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let claimed: Vec<Claimed> = statement
-        .query_map(params![feed, destination.label(), now, limit], |row| {
-            Ok(Claimed {
-                id: row.get(0)?,
-                destination,
-                match_id: row.get(1)?,
-                kind: row.get(2)?,
-                attempt: row.get::<_, u32>(3)?.saturating_add(1),
-                created: row.get(4)?,
-                traceparent: row.get(5)?,
-                payload: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
-            })
-        })?
+    let limit = i64::try_from(portion.limit).unwrap_or(i64::MAX);
+    let horizon = if portion.ahead > 0 { f64::MAX } else { now };
+    let mut claimed: Vec<Claimed> = statement
+        .query_map(
+            params![feed, destination.label(), now, horizon, limit],
+            |row| {
+                Ok(Claimed {
+                    id: row.get(0)?,
+                    destination,
+                    match_id: row.get(1)?,
+                    kind: row.get(2)?,
+                    attempt: row.get::<_, u32>(3)?.saturating_add(1),
+                    created: row.get(4)?,
+                    traceparent: row.get(5)?,
+                    payload: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+                    ahead: row.get(7)?,
+                })
+            },
+        )?
         .collect::<Result<_, _>>()?;
+    // They come last, in the order in which they will be due.
+    let due = claimed.iter().take_while(|one| !one.ahead).count();
+    claimed.truncate(due + portion.ahead);
     let mut mark = tx.prepare_cached(
         "UPDATE outbox SET state = 'running', attempts = attempts + 1 WHERE id = ?1",
     )?;
@@ -97,26 +105,18 @@ pub(in crate::store) fn settle(
     now: f64,
     settlement: &Settlement,
 ) -> Result<DeliveryState, StoreError> {
+    let error = match settlement {
+        Settlement::Delivered { url } => return delivered(tx, id, now, url.as_deref()),
+        Settlement::Retry { error, .. }
+        | Settlement::Back { error }
+        | Settlement::Dead { error } => error,
+    };
+    if has_newer(tx, id)? {
+        end(tx, id, now, "superseded", error)?;
+        return Ok(DeliveryState::Superseded);
+    }
     match settlement {
-        Settlement::Delivered { url } => {
-            tx.prepare_cached(
-                "UPDATE outbox SET state = 'delivered', settled = ?2, last_error = NULL, \
-                 payload = NULL WHERE id = ?1",
-            )?
-            .execute(params![id, now])?;
-            tx.prepare_cached(
-                "UPDATE assets SET stored = o.digest, url = ?2, stored_at = ?3 FROM outbox AS o \
-                 WHERE o.id = ?1 AND assets.feed = o.feed AND assets.match_id = o.match_id \
-                 AND assets.kind = o.kind",
-            )?
-            .execute(params![id, url, now])?;
-            Ok(DeliveryState::Delivered)
-        }
-        Settlement::Retry { at, error } => {
-            if has_newer(tx, id)? {
-                end(tx, id, now, "superseded", error)?;
-                return Ok(DeliveryState::Superseded);
-            }
+        Settlement::Retry { at, .. } => {
             tx.prepare_cached(
                 "UPDATE outbox SET state = 'pending', next_attempt = ?2, last_error = ?3 \
                  WHERE id = ?1",
@@ -124,11 +124,15 @@ pub(in crate::store) fn settle(
             .execute(params![id, at, error])?;
             Ok(DeliveryState::Pending)
         }
-        Settlement::Dead { error } => {
-            if has_newer(tx, id)? {
-                end(tx, id, now, "superseded", error)?;
-                return Ok(DeliveryState::Superseded);
-            }
+        Settlement::Back { .. } => {
+            tx.prepare_cached(
+                "UPDATE outbox SET state = 'pending', attempts = attempts - 1, last_error = ?2 \
+                 WHERE id = ?1",
+            )?
+            .execute(params![id, error])?;
+            Ok(DeliveryState::Pending)
+        }
+        Settlement::Delivered { .. } | Settlement::Dead { .. } => {
             end(tx, id, now, "dead", error)?;
             // The next change of the match plans it again.
             tx.prepare_cached(
@@ -140,6 +144,26 @@ pub(in crate::store) fn settle(
             Ok(DeliveryState::Dead)
         }
     }
+}
+
+fn delivered(
+    tx: &Connection,
+    id: i64,
+    now: f64,
+    url: Option<&str>,
+) -> Result<DeliveryState, StoreError> {
+    tx.prepare_cached(
+        "UPDATE outbox SET state = 'delivered', settled = ?2, last_error = NULL, \
+         payload = NULL WHERE id = ?1",
+    )?
+    .execute(params![id, now])?;
+    tx.prepare_cached(
+        "UPDATE assets SET stored = o.digest, url = ?2, stored_at = ?3 FROM outbox AS o \
+         WHERE o.id = ?1 AND assets.feed = o.feed AND assets.match_id = o.match_id \
+         AND assets.kind = o.kind",
+    )?
+    .execute(params![id, url, now])?;
+    Ok(DeliveryState::Delivered)
 }
 
 /// A dead letter keeps its payload: a person may retry it.
