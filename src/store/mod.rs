@@ -21,6 +21,8 @@ mod triggers;
 mod writer;
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;
 
 pub use cycles::{CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite};

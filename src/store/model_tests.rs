@@ -1,0 +1,445 @@
+//! Any order of operations, restarts and crashes leads to what a simple model in memory says.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::delivery::{DeliveryState, Destination};
+use crate::telemetry::labels::TriggerSource;
+
+const CAPACITY: usize = 6;
+/// More cycles than a run of operations has: nothing is forgotten.
+const HISTORY: usize = 100;
+const GIVE_UP_AFTER: u32 = 3;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Accept,
+    /// A cycle that found these matches and makes these files.
+    Success {
+        upserts: Vec<i64>,
+        gone: Vec<i64>,
+        files: Vec<(i64, u8)>,
+    },
+    Failure,
+    /// A cycle that began before the last triggers came.
+    Older,
+    Claim(Portion),
+    /// How the oldest attempt that is under way ends.
+    Settle(End),
+    /// A person retries the oldest dead delivery.
+    Retry,
+    Pass(u32),
+    Pause(bool),
+    Restart,
+    /// The process is gone between two operations; another one opens what it left.
+    Crash,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Delivered,
+    Retry(u32),
+    Back,
+    Dead,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let id = 1..5_i64;
+    let ids = || prop::collection::vec(id.clone(), 0..3);
+    let files = prop::collection::vec((id.clone(), 0..2_u8), 0..4);
+    let portion = (1..4_usize, 0..3_usize).prop_map(|(limit, ahead)| Portion { limit, ahead });
+    let end = prop_oneof![
+        Just(End::Delivered),
+        (1..40_u32).prop_map(End::Retry),
+        Just(End::Back),
+        Just(End::Dead)
+    ];
+    prop_oneof![
+        4 => Just(Op::Accept),
+        3 => (ids(), ids(), files).prop_map(|(upserts, gone, files)| Op::Success { upserts, gone, files }),
+        2 => Just(Op::Failure),
+        1 => Just(Op::Older),
+        4 => portion.prop_map(Op::Claim),
+        4 => end.prop_map(Op::Settle),
+        1 => Just(Op::Retry),
+        2 => (1..30_u32).prop_map(Op::Pass),
+        1 => any::<bool>().prop_map(Op::Pause),
+        1 => Just(Op::Restart),
+        1 => Just(Op::Crash),
+    ]
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    id: i64,
+    match_id: i64,
+    kind: String,
+    state: DeliveryState,
+    attempts: u32,
+    due: f64,
+    ahead: bool,
+}
+
+/// What the store should hold.
+#[derive(Default)]
+struct Model {
+    triggers: Vec<(String, TriggerState, u32)>,
+    served: usize,
+    matches: BTreeMap<i64, u64>,
+    rows: Vec<Row>,
+    cycles: u64,
+    paused: bool,
+    now: f64,
+}
+
+impl Model {
+    fn serve(&mut self, upto: usize, state: TriggerState) {
+        for trigger in &mut self.triggers[self.served.min(upto)..upto] {
+            trigger.1 = state;
+        }
+        self.served = self.served.max(upto);
+    }
+
+    fn fail(&mut self, upto: usize) {
+        for trigger in &mut self.triggers[self.served.min(upto)..upto] {
+            trigger.2 += 1;
+        }
+        let spent = |trigger: &(String, TriggerState, u32)| trigger.2 >= GIVE_UP_AFTER;
+        if let Some(last) = self.triggers[self.served..].iter().rposition(spent) {
+            self.serve(self.served + last + 1, TriggerState::Failed);
+        }
+    }
+
+    fn plan(&mut self, match_id: i64, kind: &str) {
+        for row in &mut self.rows {
+            let waits = matches!(row.state, DeliveryState::Pending | DeliveryState::Dead);
+            if waits && row.match_id == match_id && row.kind == kind {
+                row.state = DeliveryState::Superseded;
+            }
+        }
+        self.rows.push(Row {
+            id: i64::try_from(self.rows.len()).unwrap() + 1,
+            match_id,
+            kind: kind.to_owned(),
+            state: DeliveryState::Pending,
+            attempts: 0,
+            due: self.now,
+            ahead: false,
+        });
+    }
+
+    fn claim(&mut self, portion: Portion) -> Vec<Row> {
+        let open = |row: &Row| matches!(row.state, DeliveryState::Pending | DeliveryState::Running);
+        let is_first = |row: &Row| {
+            let mut before = self.rows.iter().filter(|other| other.id < row.id);
+            !before.any(|other| other.match_id == row.match_id && open(other))
+        };
+        let ready = |row: &&Row| row.state == DeliveryState::Pending && is_first(row);
+        let mut ready: Vec<Row> = self.rows.iter().filter(ready).cloned().collect();
+        ready.sort_by(|a, b| a.due.total_cmp(&b.due).then(a.id.cmp(&b.id)));
+        let due = ready.iter().filter(|row| row.due <= self.now).count();
+        ready.truncate((due + portion.ahead).min(portion.limit));
+        for row in &mut ready {
+            row.ahead = row.due > self.now;
+            row.state = DeliveryState::Running;
+            row.attempts += 1;
+            self.rows[usize::try_from(row.id).unwrap() - 1] = row.clone();
+        }
+        ready
+    }
+
+    fn settle(&mut self, id: i64, end: End) {
+        let at = usize::try_from(id).unwrap() - 1;
+        let newer = self.rows[at + 1..].iter();
+        let has_newer = newer
+            .clone()
+            .any(|n| n.match_id == self.rows[at].match_id && n.kind == self.rows[at].kind);
+        let now = self.now;
+        let row = &mut self.rows[at];
+        row.state = match end {
+            End::Delivered => DeliveryState::Delivered,
+            _ if has_newer => DeliveryState::Superseded,
+            End::Retry(wait) => {
+                row.due = now + f64::from(wait);
+                DeliveryState::Pending
+            }
+            End::Back => {
+                row.attempts -= 1;
+                DeliveryState::Pending
+            }
+            End::Dead => DeliveryState::Dead,
+        };
+    }
+
+    fn first(&self, state: DeliveryState) -> Option<i64> {
+        let found = self.rows.iter().find(|row| row.state == state);
+        found.map(|row| row.id)
+    }
+}
+
+/// The store beside its model.
+struct Pair {
+    folder: tempfile::TempDir,
+    store: Store,
+    model: Model,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            store: open(folder.path()),
+            folder,
+            model: Model::default(),
+        }
+    }
+
+    async fn apply(&mut self, op: Op) {
+        match op {
+            Op::Accept => self.accept().await,
+            Op::Success {
+                upserts,
+                gone,
+                files,
+            } => self.success(&upserts, &gone, &files).await,
+            // A cycle runs for triggers that wait.
+            Op::Failure if self.model.served == self.model.triggers.len() => {}
+            Op::Failure => {
+                let upto = self.model.triggers.len();
+                let give_up_after = GIVE_UP_AFTER;
+                self.commit(upto, CycleEnd::Failed { give_up_after }).await;
+                self.model.fail(upto);
+            }
+            Op::Older => {
+                let upto = self.model.triggers.len().saturating_sub(2);
+                self.commit(upto, nothing_new()).await;
+                self.model.serve(upto, TriggerState::Done);
+            }
+            Op::Claim(portion) => {
+                let claimed = self
+                    .store
+                    .claim(Destination::Assets, self.model.now, portion)
+                    .await;
+                let claimed: Vec<_> = claimed
+                    .unwrap()
+                    .iter()
+                    .map(|one| (one.id, one.attempt, one.ahead))
+                    .collect();
+                let expected = self.model.claim(portion);
+                let expected: Vec<_> = expected
+                    .iter()
+                    .map(|row| (row.id, row.attempts, row.ahead))
+                    .collect();
+                assert_eq!(claimed, expected);
+            }
+            Op::Settle(end) => self.settle(end).await,
+            Op::Retry => {
+                if let Some(id) = self.model.first(DeliveryState::Dead) {
+                    assert!(self.store.retry_dead(id, self.model.now).await.unwrap());
+                    let row = &mut self.model.rows[usize::try_from(id).unwrap() - 1];
+                    (row.state, row.attempts, row.due) =
+                        (DeliveryState::Pending, 0, self.model.now);
+                }
+            }
+            Op::Pass(seconds) => self.model.now += f64::from(seconds),
+            Op::Pause(paused) => {
+                self.store.set_paused(paused).await.unwrap();
+                self.model.paused = paused;
+            }
+            Op::Restart => {
+                self.store.close().await.unwrap();
+                self.reopen(true);
+            }
+            Op::Crash => {
+                // The files as they are, without the process that has them open.
+                let left = tempfile::tempdir().unwrap();
+                for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+                    let entry = entry.unwrap();
+                    std::fs::copy(entry.path(), left.path().join(entry.file_name())).unwrap();
+                }
+                self.folder = left;
+                self.reopen(false);
+            }
+        }
+    }
+
+    fn reopen(&mut self, was_clean: bool) {
+        // The folder's lock goes with the last handle.
+        let elsewhere = tempfile::tempdir().unwrap();
+        self.store = open(elsewhere.path());
+        self.store = open(self.folder.path());
+        assert_eq!(self.store.previous_run_was_clean(), was_clean);
+    }
+
+    async fn accept(&mut self) {
+        let trigger = NewTrigger {
+            source: TriggerSource::Webhook,
+            accepted: self.model.now,
+            traceparent: None,
+            data: None,
+            size: 0,
+        };
+        let waiting = self.model.triggers.len() - self.model.served;
+        match self.store.accept(trigger).await {
+            Ok(accepted) => {
+                assert!(waiting < CAPACITY);
+                assert_eq!(accepted.ahead, waiting);
+                let pending = (accepted.id, TriggerState::Pending, 0);
+                self.model.triggers.push(pending);
+            }
+            Err(error) => {
+                assert!(matches!(error, StoreError::QueueFull(_)), "{error}");
+                assert_eq!(waiting, CAPACITY);
+            }
+        }
+    }
+
+    async fn success(&mut self, upserts: &[i64], gone: &[i64], files: &[(i64, u8)]) {
+        let (upto, version) = (self.model.triggers.len(), self.model.cycles + 1);
+        let body = bytes::Bytes::from(version.to_string());
+        let upserts = upserts.iter().filter(|id| !gone.contains(id));
+        let write = |&id: &i64| MatchWrite {
+            id,
+            fingerprint: [u8::try_from(version % 200).unwrap(); 16],
+            date: None,
+            raw: 0..body.len(),
+        };
+        let matches = MatchWrites {
+            upserts: upserts.clone().map(write).collect(),
+            body: body.clone(),
+            gone: gone.to_vec(),
+        };
+        let deliveries = files.iter().map(|&(match_id, kind)| NewDelivery {
+            destination: Destination::Assets,
+            match_id,
+            kind: kind.to_string(),
+            digest: [0; 16],
+            payload: String::new(),
+        });
+        let end = CycleEnd::Success {
+            snapshot: Some(SnapshotWrite {
+                matches,
+                ..SnapshotWrite::default()
+            }),
+            changes: vec![],
+            deliveries: deliveries.collect(),
+        };
+        self.commit(upto, end).await;
+        for &id in upserts {
+            self.model.matches.insert(id, version);
+        }
+        self.model.matches.retain(|id, _| !gone.contains(id));
+        for (match_id, kind) in files {
+            self.model.plan(*match_id, &kind.to_string());
+        }
+        self.model.serve(upto, TriggerState::Done);
+    }
+
+    async fn commit(&mut self, upto: usize, end: CycleEnd) {
+        self.model.cycles += 1;
+        let record = CycleRecord {
+            processing_id: format!("webhook_0_{}", self.model.cycles),
+            ..CycleRecord::default()
+        };
+        let write = CycleWrite {
+            record,
+            upto: i64::try_from(upto).unwrap(),
+            ended: self.model.now,
+            end,
+            traceparent: None,
+        };
+        self.store.commit_cycle(write).await.unwrap();
+    }
+
+    async fn settle(&mut self, end: End) {
+        let Some(id) = self.model.first(DeliveryState::Running) else {
+            return;
+        };
+        let error = "x".to_owned();
+        let settlement = match end {
+            End::Delivered => Settlement::Delivered { url: None },
+            End::Retry(wait) => Settlement::Retry {
+                at: self.model.now + f64::from(wait),
+                error,
+            },
+            End::Back => Settlement::Back { error },
+            End::Dead => Settlement::Dead { error },
+        };
+        let state = self.store.settle(id, self.model.now, settlement).await;
+        self.model.settle(id, end);
+        let row = &self.model.rows[usize::try_from(id).unwrap() - 1];
+        assert_eq!(state.unwrap(), row.state);
+    }
+
+    /// Everything that can be read is what the model says.
+    async fn compare(&self) {
+        let (store, model) = (&self.store, &self.model);
+        for (id, state, _) in &model.triggers {
+            let found = store.trigger(id).await.unwrap().unwrap();
+            assert_eq!((id, found.state), (id, *state));
+        }
+        let waiting = store.waiting().await.unwrap();
+        assert_eq!(waiting.count, model.triggers.len() - model.served);
+        let oldest = model.triggers.get(model.served).map_or(0, |one| one.2);
+        assert_eq!(waiting.failures, oldest);
+        assert_eq!(store.feed_state().await.unwrap().cycles, model.cycles);
+        assert_eq!(store.paused().await.unwrap(), model.paused);
+        let ids = model.matches.keys().copied().collect();
+        let raw = store.raw(ids).await.unwrap();
+        let expected = model.matches.iter().map(|(id, n)| (*id, n.to_string()));
+        assert_eq!(raw, expected.collect::<Vec<_>>());
+        assert_eq!(store.known().await.unwrap().len(), model.matches.len());
+        let asked = DeliveryQuery {
+            limit: 1_000,
+            ..DeliveryQuery::default()
+        };
+        let mut rows = store.deliveries(asked).await.unwrap();
+        rows.reverse();
+        let found = rows
+            .iter()
+            .map(|row| (row.id, row.state.as_str(), row.attempts));
+        let expected = model
+            .rows
+            .iter()
+            .map(|row| (row.id, row.state.label(), row.attempts));
+        assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+}
+
+fn open(folder: &Path) -> Store {
+    let limits = Limits {
+        queue_capacity: CAPACITY,
+        history: HISTORY,
+    };
+    Store::open(folder, limits, Arc::new(Metrics::new())).unwrap()
+}
+
+fn nothing_new() -> CycleEnd {
+    CycleEnd::Success {
+        snapshot: None,
+        changes: vec![],
+        deliveries: vec![],
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_operations_restarts_and_crashes_equals_the_model(
+        ops in prop::collection::vec(op(), 1..40)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut pair = Pair::new();
+            for op in ops {
+                pair.apply(op).await;
+                pair.compare().await;
+            }
+        });
+    }
+}
