@@ -197,7 +197,7 @@ fn config(folder: &Path, api: SocketAddr, referees: &str) -> Arc<Config> {
             .collect();
     environment.insert("PORT".to_owned(), "0".to_owned());
     environment.insert("MIN_REFEREES_FOR_WHATSAPP".to_owned(), referees.to_owned());
-    let source = Source::layered(environment, &folder.join(".env")).expect("no other settings");
+    let source = Source::layered(environment, &folder.join(".env"));
     Arc::new(Config::load(&source).expect("valid settings"))
 }
 

@@ -65,11 +65,21 @@ impl AssetsConfig {
         let group_info_template = template(from, "GROUP_INFO_TEMPLATE", |source| {
             Texts::new(None, Some(source))
         });
+        let form = Form {
+            expected: "a folder without `..`",
+            example: "WhatsApp_Group_Assets",
+        };
+        let default = "WhatsApp_Group_Assets";
+        let inside = |text: &str| {
+            let stays = text.split('/').all(|part| part != "." && part != "..");
+            (stays && !text.contains(char::is_control)).then(|| text.to_owned())
+        };
+        let folder_base = from.value("GDRIVE_FOLDER_BASE", default, form, inside, default.into());
         Self {
             avatar,
             store: store(from),
             min_referees: usize::try_from(min_referees).unwrap_or(2),
-            folder_base: from.text("GDRIVE_FOLDER_BASE", "WhatsApp_Group_Assets"),
+            folder_base,
             description_template,
             group_info_template,
         }

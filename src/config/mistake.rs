@@ -32,12 +32,6 @@ impl Mistake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<Mistake>);
 
-impl ConfigErrors {
-    pub(super) fn one(mistake: Mistake) -> Self {
-        Self(vec![mistake])
-    }
-}
-
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();

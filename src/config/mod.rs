@@ -76,7 +76,7 @@ impl Config {
     /// # Errors
     /// Every mistake in them.
     pub fn from_env() -> Result<Self, ConfigErrors> {
-        Self::load(&Source::from_process()?)
+        Self::load(&Source::from_process())
     }
 
     /// Reads the settings from `source`.

@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use url::Url;
-
 use super::mistake::Mistake;
-use super::secret::{Secret, redacted};
+use super::secret::{Secret, shown};
 use super::source::{Origin, Source};
 
 /// A setting as `check-config` and `/status/detailed` show it.
@@ -48,14 +46,21 @@ impl<'a> Reader<'a> {
             source,
             known,
             settings: vec![],
-            mistakes: vec![],
+            mistakes: source.mistakes.clone(),
             warnings: vec![],
         }
     }
 
     /// The value as it stands.
     pub fn raw(&mut self, name: &str) -> Option<(&'a str, Origin)> {
-        self.known.insert(name.to_owned());
+        let is_new = self.known.insert(name.to_owned());
+        if is_new && self.source.is_unreadable(name) {
+            let form = Form {
+                expected: "text in UTF-8",
+                example: "a value without stray bytes",
+            };
+            self.mistake(name, "is no text", form);
+        }
         self.source.get(name)
     }
 
@@ -84,7 +89,7 @@ impl<'a> Reader<'a> {
     ) -> T {
         let (text, origin) = self.raw(name).unwrap_or((default, Origin::Default));
         let text = text.to_owned();
-        let shown = Url::parse(&text).map_or_else(|_| text.clone(), |url| redacted(&url));
+        let shown = shown(&text);
         let parsed = parse(&text);
         if parsed.is_none() && !(origin == Origin::Default && text.is_empty()) {
             self.mistake(name, &format!("{shown:?} is not allowed"), form);

@@ -28,7 +28,21 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A URL as it may be shown: without credentials, and without a query, which may hold some.
+/// A value as it may be shown, also one that was meant to be a URL and is none: what looks like a
+/// user and a password before the last `@` may be just that.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let shown = Url::parse(text).map_or_else(|_| text.to_owned(), |url| redacted(&url));
+    match shown.rsplit_once('@') {
+        Some((before, rest)) if before.contains(':') && !before.ends_with("//***") => {
+            format!("***@{rest}")
+        }
+        _ => shown,
+    }
+}
+
+/// A URL as it may be shown: without credentials, and without query and fragment, which may hold
+/// some.
 #[must_use]
 pub fn redacted(url: &Url) -> String {
     let mut shown = url.clone();
@@ -39,5 +53,6 @@ pub fn redacted(url: &Url) -> String {
     if url.query().is_some() {
         shown.set_query(Some("***"));
     }
+    shown.set_fragment(None);
     shown.to_string()
 }

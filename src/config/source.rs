@@ -1,9 +1,10 @@
 //! Where settings come from: the environment in production, a map in tests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::mistake::{ConfigErrors, Mistake};
+use super::mistake::Mistake;
 
 /// Where a value was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,46 +32,64 @@ impl Origin {
     }
 }
 
+/// Values by variable name.
+type Layer = BTreeMap<String, String>;
+
 /// Values by variable name, in three layers.
 #[derive(Clone, Default)]
 pub struct Source {
-    environment: BTreeMap<String, String>,
-    dot_env: BTreeMap<String, String>,
-    file: BTreeMap<String, String>,
+    environment: Layer,
+    dot_env: Layer,
+    file: Layer,
     file_path: Option<PathBuf>,
+    /// Variables of the environment whose values are no text.
+    unreadable: BTreeSet<String>,
+    /// A file that is there, or named, and cannot be read.
+    pub(super) mistakes: Vec<Mistake>,
 }
 
 impl Source {
     /// The process's environment, `.env` in the working folder, and the file that they name.
-    ///
-    /// # Errors
-    /// When a file that is there, or named, cannot be read.
-    pub fn from_process() -> Result<Self, ConfigErrors> {
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        Self::layered(environment.collect(), Path::new(".env"))
+    #[must_use]
+    pub fn from_process() -> Self {
+        Self::layered(std::env::vars_os(), Path::new(".env"))
     }
 
     /// The same with an environment of the caller's.
-    ///
-    /// # Errors
-    /// When a file that is there, or named, cannot be read.
-    pub fn layered(
-        environment: BTreeMap<String, String>,
+    #[must_use]
+    pub fn layered<T: Into<OsString>>(
+        environment: impl IntoIterator<Item = (T, T)>,
         dot_env: &Path,
-    ) -> Result<Self, ConfigErrors> {
-        let mut source = Self {
-            environment,
-            ..Self::default()
-        };
-        source.dot_env = read_dot_env(dot_env)?;
-        if let Some((path, _)) = source.get("CONFIG_FILE") {
-            let path = PathBuf::from(path);
-            source.file = read_toml(&path)?;
-            source.file_path = Some(path);
+    ) -> Self {
+        let mut source = Self::default();
+        for (name, value) in environment {
+            let Ok(name) = name.into().into_string() else {
+                continue;
+            };
+            match value.into().into_string() {
+                Ok(value) => drop(source.environment.insert(name, value)),
+                Err(_) => drop(source.unreadable.insert(name)),
+            }
         }
-        Ok(source)
+        source.dot_env = source.noting(read_dot_env(dot_env));
+        source.file_path = source.get("CONFIG_FILE").map(|(path, _)| path.into());
+        if let Some(path) = source.file_path.clone() {
+            source.file = source.noting(read_toml(&path));
+        }
+        source
+    }
+
+    fn noting(&mut self, read: Result<Layer, Mistake>) -> Layer {
+        read.unwrap_or_else(|mistake| {
+            self.mistakes.push(mistake);
+            Layer::new()
+        })
+    }
+
+    /// Whether the environment has a value that is no text.
+    #[must_use]
+    pub fn is_unreadable(&self, name: &str) -> bool {
+        self.unreadable.contains(name)
     }
 
     /// Only these variables.
@@ -123,18 +142,18 @@ impl Source {
     }
 }
 
-fn read_dot_env(path: &Path) -> Result<BTreeMap<String, String>, ConfigErrors> {
+fn read_dot_env(path: &Path) -> Result<Layer, Mistake> {
     let failed = |problem: String| {
-        ConfigErrors::one(Mistake::new(
+        Mistake::new(
             &path.display().to_string(),
             &problem,
             "lines of the form NAME=value",
             "PORT=8000",
-        ))
+        )
     };
     let entries = match dotenvy::from_path_iter(path) {
         Ok(entries) => entries,
-        Err(error) if error.not_found() => return Ok(BTreeMap::new()),
+        Err(error) if error.not_found() => return Ok(Layer::new()),
         Err(_) => return Err(failed("cannot be read".to_owned())),
     };
     // The library's message would show the line, which may hold a secret.
@@ -144,14 +163,14 @@ fn read_dot_env(path: &Path) -> Result<BTreeMap<String, String>, ConfigErrors> {
     read.collect()
 }
 
-fn read_toml(path: &Path) -> Result<BTreeMap<String, String>, ConfigErrors> {
+fn read_toml(path: &Path) -> Result<Layer, Mistake> {
     let failed = |problem: String| {
-        ConfigErrors::one(Mistake::new(
+        Mistake::new(
             "CONFIG_FILE",
             &format!("{}: {problem}", path.display()),
             "the path of a readable TOML file",
             "/etc/match-list-processor.toml",
-        ))
+        )
     };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
@@ -163,17 +182,13 @@ fn read_toml(path: &Path) -> Result<BTreeMap<String, String>, ConfigErrors> {
             error.message()
         ))
     })?;
-    let mut flat = BTreeMap::new();
+    let mut flat = Layer::new();
     flatten("", &table, &mut flat).map_err(failed)?;
     Ok(flat)
 }
 
 /// `[redis] url = …` is `REDIS_URL`.
-fn flatten(
-    prefix: &str,
-    table: &toml::Table,
-    flat: &mut BTreeMap<String, String>,
-) -> Result<(), String> {
+fn flatten(prefix: &str, table: &toml::Table, flat: &mut Layer) -> Result<(), String> {
     for (key, value) in table {
         let name = format!("{prefix}{}", key.to_uppercase());
         let text = match value {
@@ -192,7 +207,9 @@ fn flatten(
                 ));
             }
         };
-        flat.insert(name, text);
+        if flat.insert(name.clone(), text).is_some() {
+            return Err(format!("{} is set twice", name.to_lowercase()));
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::reader::{Form, Reader};
+use crate::store::{FILE_NAME as STORE_NAME, LOCK_NAME};
 
 /// The data folder and what is kept in it.
 #[derive(Clone, Debug)]
@@ -24,12 +25,13 @@ pub struct StoreConfig {
 impl StoreConfig {
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         let form = Form {
-            expected: "the name of a file in DATA_FOLDER, without a path",
+            expected: "the name of a file in DATA_FOLDER, without a path and not the store's own",
             example: "previous_matches.json",
         };
         let name = |text: &str| {
             let plain = !text.contains(['/', '\\', '\0']) && text != "." && text != "..";
-            plain.then(|| text.to_owned())
+            let taken = text == LOCK_NAME || text.starts_with(STORE_NAME);
+            (plain && !taken).then(|| text.to_owned())
         };
         let default = "previous_matches.json";
         let file = from.value(

@@ -1,3 +1,6 @@
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
 use super::*;
 
 fn load<const N: usize>(pairs: [(&str, &str); N]) -> Result<Config, ConfigErrors> {
@@ -109,6 +112,11 @@ fn each_single_mistake_is_found() {
         ("GOOGLE_DRIVE_SERVICE_URL", "drive"),
         ("ASSET_STORE_URL", "s3:bucket"),
         ("MIN_REFEREES_FOR_WHATSAPP", "-1"),
+        ("GDRIVE_FOLDER_BASE", "a/../../b"),
+        ("PREVIOUS_MATCHES_FILE", "match-list-processor.db"),
+        ("PREVIOUS_MATCHES_FILE", "match-list-processor.db-wal"),
+        ("PREVIOUS_MATCHES_FILE", ".lock"),
+        ("DESCRIPTION_TEMPLATE", "/nowhere/template"),
         ("HOLD_CONFIRM_SECONDS", "1.5"),
         ("SHUTDOWN_DEADLINE_SECONDS", "0"),
         ("HISTORY_LIMIT", "0"),
@@ -175,7 +183,42 @@ fn no_secret_is_ever_shown() {
         ("PORT", "x"),
     ]);
     assert!(!errors.unwrap_err().to_string().contains("canary"));
-    let errors = load([("API_BASE_URL", "ftp://user:canary@host")]).unwrap_err();
+    for (name, url) in [
+        ("API_BASE_URL", "ftp://user:canary@host"),
+        ("API_BASE_URL", "http//user:canary@host:8080"),
+        ("API_BASE_URL", "user:canary@host"),
+        ("ASSET_STORE_URL", "ftp//user:can@ary@host/a"),
+        ("GOOGLE_DRIVE_SERVICE_URL", "http:user:canary@"),
+        ("WHATSAPP_AVATAR_SERVICE_URL", "htp://canary@host"),
+        ("METRICS_LISTEN", "user:canary@127.0.0.1:9100"),
+    ] {
+        let errors = load([(name, url)]).map(|config| config.effective_table());
+        let told = errors.unwrap_or_else(|errors| errors.to_string());
+        assert!(!told.contains("can"), "{url}: {told}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_other_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, dot_env) = (folder.path().join("s.toml"), folder.path().join(".env"));
+    std::fs::write(&file, "port = 1\nPORT = 2").unwrap();
+    std::fs::write(&dot_env, "ADMIN_TOKEN=\"canary").unwrap();
+    let environment = [
+        ("CONFIG_FILE".into(), file.clone().into_os_string()),
+        ("TZ".into(), "Mars/Olympus".into()),
+        ("DATA_FOLDER".into(), OsString::from_vec(vec![b'/', 0xff])),
+        ("NOT_OURS".into(), OsString::from_vec(vec![0xff])),
+    ];
+    let errors = Config::load(&Source::layered(environment, &dot_env)).unwrap_err();
+    let names: Vec<_> = errors.0.iter().map(|one| one.name.as_str()).collect();
+    let dot_env = dot_env.display().to_string();
+    assert_eq!(
+        names,
+        [&dot_env, "CONFIG_FILE", "DATA_FOLDER", "TZ"],
+        "{errors}"
+    );
+    assert!(errors.to_string().contains("port is set twice"), "{errors}");
     assert!(!errors.to_string().contains("canary"), "{errors}");
 }
 
@@ -204,7 +247,7 @@ fn the_environment_wins_over_dot_env_and_that_over_the_file() {
         ("PORT".to_owned(), "6".to_owned()),
         ("HISTORY_LIMIT".into(), "  ".into()),
     ];
-    let source = Source::layered(environment.into(), &dot_env).unwrap();
+    let source = Source::layered(environment, &dot_env);
     let config = Config::load(&source).unwrap();
     assert_eq!(config.http.listen.port(), 6);
     assert_eq!(config.store.queue_capacity, 5);
@@ -229,7 +272,7 @@ fn an_unknown_key_of_the_file_is_named_with_the_nearest_setting() {
     let file = folder.path().join("settings.toml");
     std::fs::write(&file, "prot = 8000\nqueue_capacity = \"x\"").unwrap();
     let environment = [("CONFIG_FILE".to_owned(), file.display().to_string())];
-    let source = Source::layered(environment.into(), &folder.path().join(".env")).unwrap();
+    let source = Source::layered(environment, &folder.path().join(".env"));
     let errors = Config::load(&source).unwrap_err();
     assert_eq!(errors.0.len(), 2, "{errors}");
     assert!(
@@ -238,9 +281,8 @@ fn an_unknown_key_of_the_file_is_named_with_the_nearest_setting() {
     );
     std::fs::write(&file, "port = \n").unwrap();
     let environment = [("CONFIG_FILE".to_owned(), file.display().to_string())];
-    let error = Source::layered(environment.into(), &folder.path().join(".env"))
-        .err()
-        .unwrap();
+    let source = Source::layered(environment, &folder.path().join(".env"));
+    let error = Config::load(&source).unwrap_err();
     assert!(error.to_string().contains("line 1"), "{error}");
 }
 
@@ -271,7 +313,7 @@ fn the_otlp_endpoint_follows_the_specification() {
         let pairs = pairs
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let source = Source::layered(pairs.collect(), std::path::Path::new("/nowhere")).unwrap();
+        let source = Source::layered(pairs, std::path::Path::new("/nowhere"));
         Config::load(&source)
             .unwrap()
             .otel

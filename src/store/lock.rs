@@ -22,7 +22,7 @@ impl FolderLock {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(folder.join(".lock"))
+            .open(folder.join(super::LOCK_NAME))
             .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),

@@ -46,6 +46,9 @@ pub const DEFAULT_FEED: &str = "default";
 /// The name of the database in the data folder.
 pub const FILE_NAME: &str = "match-list-processor.db";
 
+/// The name of the file in the data folder that is locked while a process works on it.
+pub const LOCK_NAME: &str = ".lock";
+
 /// A handle on the open store; clones share it.
 #[derive(Clone)]
 pub struct Store {

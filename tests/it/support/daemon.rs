@@ -74,8 +74,8 @@ impl Daemon {
             ("SHUTDOWN_DEADLINE_SECONDS", "10".to_owned()),
         ];
         let usual = usual.map(|(name, value)| (name.to_owned(), value));
-        let all = usual.into_iter().chain(settings.iter().cloned()).collect();
-        let source = Source::layered(all, Path::new("/nowhere/.env")).unwrap();
+        let all = usual.into_iter().chain(settings.iter().cloned());
+        let source = Source::layered(all, Path::new("/nowhere/.env"));
         let config = Arc::new(Config::load(&source).unwrap());
         let list = Arc::clone(&next);
         let memory = Upstream::Memory(Arc::new(move || {
