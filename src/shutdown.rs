@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::signal_name;
 use tokio::sync::watch;
@@ -10,19 +10,36 @@ use tokio::sync::watch;
 /// Exit code after a second signal: what a shell shows for the signal itself.
 const SIGNAL_BASE: i32 = 128;
 
+/// What SIGHUP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hangup {
+    /// Nothing.
+    Ignored,
+    /// The same as SIGTERM.
+    Ends,
+}
+
 /// Listens for SIGTERM and SIGINT on a thread of its own, so that a busy runtime cannot delay it.
-/// The first one sets the returned value; the second one ends the process at once.
+/// The first one sets the returned value; the second one ends the process at once. SIGHUP, with
+/// which a supervisor asks for the settings to be read again, is answered in the log only, unless
+/// it means that the person at the terminal has gone.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub fn on_signals() -> std::io::Result<watch::Receiver<bool>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+pub fn on_signals(hangup: Hangup) -> std::io::Result<watch::Receiver<bool>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (stop, stopped) = watch::channel(false);
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
             for signal in signals.forever() {
                 let name = signal_name(signal).unwrap_or("signal");
+                if signal == SIGHUP && hangup == Hangup::Ignored {
+                    tracing::warn!(
+                        "{name}: settings and secrets are read at the start only; nothing changed"
+                    );
+                    continue;
+                }
                 if stop.send_replace(true) {
                     eprintln!("{name} again: ending at once");
                     std::process::exit(SIGNAL_BASE + signal);

@@ -4,6 +4,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{App, Failure};
+use crate::cycle::Report;
 use crate::domain::delivery::Destination;
 use crate::shutdown::raised;
 use crate::store::{NewTrigger, StoreError};
@@ -13,28 +14,13 @@ impl App {
     /// One cycle; then what it made due is tried once before the process ends. What fails waits in
     /// the outbox for the next run.
     pub(super) async fn once(self, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-        let trigger = NewTrigger {
-            source: TriggerSource::Startup,
-            accepted: self.clock.unix(),
-            traceparent: None,
-            data: None,
-            size: 0,
-        };
-        let store_failed = |error: StoreError| match error {
-            StoreError::Unknown => Failure::Store,
-            error => Failure::Cycle(format!("the cycle could not be recorded: {error}")),
-        };
-        self.store.accept(trigger).await.map_err(store_failed)?;
-        let waiting = self.store.waiting().await.map_err(store_failed)?;
-        let report = tokio::select! {
-            report = self.cycle.run(waiting) => report.map_err(store_failed)?,
-            () = raised(&mut stop) => {
-                return Err(Failure::Cycle("stopped before the cycle had ended".to_owned()));
-            }
-            () = self.store.fatal() => return Err(Failure::Store),
-        };
-        self.deliver_once(stop).await;
-        self.store.close().await.map_err(store_failed)?;
+        let looked = self.look_once(&mut stop).await;
+        if looked.is_ok() {
+            self.deliver_once(stop).await;
+        }
+        let closed = self.store.close().await.map_err(store_failed);
+        let report = looked?;
+        closed?;
         let told = report.record.error.unwrap_or(report.record.summary);
         match report.outcome {
             Outcome::Success => Ok(()),
@@ -49,14 +35,48 @@ impl App {
         }
     }
 
-    async fn deliver_once(&self, stop: watch::Receiver<bool>) {
-        let (_keep, cancel) = watch::channel(false);
+    async fn look_once(&self, stop: &mut watch::Receiver<bool>) -> Result<Report, Failure> {
+        let trigger = NewTrigger {
+            source: TriggerSource::Startup,
+            accepted: self.clock.unix(),
+            traceparent: None,
+            data: None,
+            size: 0,
+        };
+        self.store.accept(trigger).await.map_err(store_failed)?;
+        let waiting = self.store.waiting().await.map_err(store_failed)?;
+        tokio::select! {
+            report = self.cycle.run(waiting) => report.map_err(store_failed),
+            () = raised(stop) => {
+                Err(Failure::Cycle("stopped before the cycle had ended".to_owned()))
+            }
+            () = self.store.fatal() => Err(Failure::Store),
+        }
+    }
+
+    /// Attempts that are under way at a stop have as long to end as those of a service.
+    async fn deliver_once(&self, mut stop: watch::Receiver<bool>) {
         let mut work = JoinSet::new();
         for &destination in Destination::ALL {
             let dispatcher = self.dispatcher(destination);
-            let (stop, cancel) = (stop.clone(), cancel.clone());
-            work.spawn(async move { dispatcher.run_until_idle(stop, cancel).await });
+            work.spawn(dispatcher.run_until_idle(stop.clone()));
         }
-        while work.join_next().await.is_some() {}
+        let patience = async {
+            raised(&mut stop).await;
+            tokio::time::sleep(self.deadline().patience()).await;
+        };
+        tokio::select! {
+            () = async { while work.join_next().await.is_some() {} } => {}
+            () = patience => {
+                tracing::warn!("deliveries under way were given up; they wait for the next start");
+            }
+        }
+    }
+}
+
+fn store_failed(error: StoreError) -> Failure {
+    match error {
+        StoreError::Unknown => Failure::Store,
+        error => Failure::Cycle(format!("the cycle could not be recorded: {error}")),
     }
 }

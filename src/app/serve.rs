@@ -67,9 +67,7 @@ impl App {
         listeners: Option<Listeners>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), Failure> {
-        let deadline = Deadline {
-            total: self.config.shutdown_deadline,
-        };
+        let deadline = self.deadline();
         let listeners = match listeners {
             Some(listeners) => listeners,
             None => Listeners::bind(&self.config)?,
@@ -166,6 +164,12 @@ impl App {
             runtime: Some(runtime),
             servers: tokio::sync::Mutex::new(servers),
         })
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline {
+            total: self.config.shutdown_deadline,
+        }
     }
 
     fn limits(&self) -> Limits {

@@ -8,7 +8,7 @@ use anyhow::Context;
 use crate::app::{App, Failure};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::shutdown;
+use crate::shutdown::{self, Hangup};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, Telemetry};
 
@@ -25,7 +25,7 @@ pub fn run(accept_empty_baseline: bool) -> Result<(), Failure> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let stop = shutdown::on_signals().context("cannot listen for signals")?;
+    let stop = shutdown::on_signals(Hangup::Ignored).context("cannot listen for signals")?;
     let runtime = main_runtime()?;
     let outcome = runtime.block_on(async {
         let app = App::new(Arc::clone(&config), None, Clock::system(), metrics).await?;

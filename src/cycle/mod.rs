@@ -9,7 +9,7 @@ mod work;
 mod worker;
 
 pub use baseline::{BaselineError, import_baseline};
-pub use one::{Cycle, CycleError};
+pub use one::{Cycle, CycleError, Report};
 pub use payload::{Content, Payload};
 pub use status::{Serving, Status};
 pub use worker::{Pace, Worker};

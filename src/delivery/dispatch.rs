@@ -84,10 +84,10 @@ impl Dispatcher {
     }
 
     /// Tries once what is due and ends when nothing more is, or at `stop`.
-    pub async fn run_until_idle(self, stop: watch::Receiver<bool>, cancel: watch::Receiver<bool>) {
+    pub async fn run_until_idle(self, stop: watch::Receiver<bool>) {
         let mut attempts = JoinSet::new();
         loop {
-            if *stop.borrow() || *cancel.borrow() {
+            if *stop.borrow() {
                 attempts.join_all().await;
                 return;
             }

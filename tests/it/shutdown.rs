@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::process::{Folder, term};
 use crate::support::binary::Daemon;
 use crate::support::matches::{a_match, list};
-use crate::support::neighbours::{ListService, answer};
+use crate::support::neighbours::{Drive, ListService, Mood, answer};
 
 fn start(folder: &Folder, settings: &[(&str, &str)]) -> Daemon {
     let mut all = vec![("PROCESSOR_MODE", "event-driven")];
@@ -164,4 +164,47 @@ fn a_stopped_oneshot_says_so_and_loses_no_trigger() {
     let (code, log) = folder.run(&[("API_BASE_URL", url.as_str())], &[]);
     assert_eq!(code, 0, "{log}");
     assert!(log.contains("begins for 2 trigger(s)"), "{log}");
+}
+
+#[test]
+fn a_stopped_oneshot_leaves_what_hangs_to_the_next_run_within_its_deadline() {
+    let folder = folder_with_one_match();
+    let drive = Drive::start();
+    drive.mood(Mood::Hangs);
+    let url = drive.url();
+    let settings = [
+        ("ASSET_STORE_URL", url.as_str()),
+        ("SHUTDOWN_DEADLINE_SECONDS", "4"),
+    ];
+    let mut child = folder.command(&settings).spawn().unwrap();
+    drive.await_upload();
+    let begun = Instant::now();
+    let mut kill = Command::new("kill");
+    assert!(kill.arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0), "its cycle succeeded");
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    drive.mood(Mood::Well);
+    // An orderly end, so the next run puts nothing back that was not under way.
+    let (code, log) = folder.run(&settings, &[]);
+    assert_eq!(code, 0, "{log}");
+}
+
+#[test]
+fn a_hangup_is_no_reason_to_end() {
+    let daemon = start(&folder_with_one_match(), &[]);
+    let mut kill = Command::new("kill");
+    kill.args(["-HUP", &daemon.id()]);
+    assert!(kill.status().unwrap().success());
+    daemon.await_metric(
+        "match_list_processor_log_events_total{level=\"warn\"}",
+        "HUP",
+        0.0,
+    );
+    daemon.process("");
+    let (log, _) = daemon.stop();
+    assert!(log.contains("SIGHUP"), "{log}");
 }

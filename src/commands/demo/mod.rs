@@ -22,7 +22,7 @@ use crate::client::CallError;
 use crate::clock::Clock;
 use crate::config::{Config, Source};
 use crate::demo::{Look, Season};
-use crate::shutdown;
+use crate::shutdown::{self, Hangup};
 use crate::telemetry::labels::ErrorKind;
 use crate::telemetry::{self, metrics::Metrics};
 use crate::upstream::Upstream;
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = Arc::new(config);
     let metrics = Arc::new(Metrics::new());
     let telemetry = telemetry::start(&config, &metrics)?;
-    let stop = shutdown::on_signals().context("cannot listen for signals")?;
+    let stop = shutdown::on_signals(Hangup::Ends).context("cannot listen for signals")?;
     let runtime = main_runtime()?;
     let outcome = runtime.block_on(play(
         arguments.once,
