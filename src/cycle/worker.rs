@@ -130,8 +130,12 @@ impl Worker {
         Instant::now() + Duration::from_secs_f64(left)
     }
 
-    /// Turns what is due by the clock into triggers like any other.
+    /// Turns what is due by the clock into triggers like any other. During a pause it stays due:
+    /// asked for again and again it would fill the queue.
     async fn ask_for_due(&self, agenda: &mut Agenda, now: Instant) {
+        if self.cycle.status.is_paused() {
+            return;
+        }
         if agenda.scheduled.is_some_and(|at| at <= now) {
             agenda.scheduled = self.pace.interval.map(|interval| now + interval);
             self.ask(TriggerSource::Schedule).await;
@@ -196,8 +200,9 @@ impl Worker {
             agenda.uncommitted = 0;
             if report.outcome == Outcome::Failure {
                 agenda.retry = Some(retry(upto, failures, &report));
+            } else {
+                agenda.confirm = report.held_since.map(|since| self.confirm_at(since));
             }
-            agenda.confirm = report.held_since.map(|since| self.confirm_at(since));
         } else {
             // The list is not asked for every second while the disk is full.
             agenda.uncommitted = (agenda.uncommitted + 1).min(MAX_CYCLE_ATTEMPTS - 1);

@@ -247,3 +247,15 @@ async fn a_person_can_accept_a_held_list_and_only_that_one() {
     assert_eq!(daemon.look(b"[]".to_vec()).await["outcome"], "success");
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_look_at_a_held_list_comes_also_after_a_failed_one() {
+    let settings = [("HOLD_CONFIRM_SECONDS", "1")];
+    let daemon = Daemon::start_with(Clock::system(), &settings).await;
+    daemon.look(list(&matches(1..4))).await;
+    assert_eq!(daemon.look(b"[]".to_vec()).await["outcome"], "held");
+    assert_eq!(daemon.look(b"<html>".to_vec()).await["outcome"], "failure");
+    let asked = "triggers_total{result=\"coalesced\",source=\"confirm\"}";
+    daemon.await_count(asked, 1.0).await;
+    daemon.stop().await;
+}

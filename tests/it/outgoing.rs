@@ -277,3 +277,30 @@ async fn a_match_gets_files_once_it_has_referees_enough() {
     daemon.await_deliveries("all files", is_delivered).await;
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_lets_no_scheduled_cycles_pile_up() {
+    let settings = [("SERVICE_INTERVAL", "1"), ("PROBE_INTERVAL_SECONDS", "1")];
+    let daemon = Daemon::start_with(Clock::system(), &settings).await;
+    assert_eq!(daemon.command("/pause").await.0, 200);
+    let probed = || async {
+        daemon.get("/health/dependencies").await["dependencies"]["api_client"]["last_checked"]
+            .as_f64()
+            .unwrap_or_default()
+    };
+    // The probes tell that the schedule has passed several times.
+    let begun = daemon.clock.unix();
+    while probed().await < begun + 4.0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let waiting = daemon.get("/health/detailed").await["queue"]["waiting"].clone();
+    assert!(waiting.as_u64().unwrap() <= 1, "{waiting}");
+    let before = daemon.counted("cycles_started_total");
+    assert_eq!(daemon.command("/resume").await.0, 200);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while daemon.counted("cycles_started_total") <= before {
+        assert!(std::time::Instant::now() < deadline, "the schedule goes on");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    daemon.stop().await;
+}
