@@ -11,9 +11,10 @@ use crate::cycle::{Status, import_baseline};
 use crate::delivery::{
     AvatarService, AvatarSource, Breakers, Destinations, Drive, Files, LONGEST_WAIT, ObjectFiles,
 };
+use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::texts::Texts;
 use crate::store::{Exporter, Store, StoreError};
-use crate::telemetry::labels::{Dependency, Previous};
+use crate::telemetry::labels::{DeadReason, DeliveryResult, Dependency, Previous};
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::{Timeouts, Upstream};
 
@@ -75,6 +76,7 @@ pub fn destinations(
         store: store.clone(),
         clock: clock.clone(),
         breakers: Breakers::new(Arc::clone(metrics), clock.clone()),
+        metrics: Arc::clone(metrics),
     })
 }
 
@@ -111,6 +113,21 @@ pub async fn baseline(
     }
 }
 
+/// Counts a delivery that came to its end at the start; false if it goes on.
+fn count_end(metrics: &Metrics, destination: Destination, state: DeliveryState) -> bool {
+    let result = match state {
+        DeliveryState::Dead => {
+            let reason = DeadReason::Exhausted;
+            metrics.dead_letters_made.inc((destination, reason));
+            DeliveryResult::Dead
+        }
+        DeliveryState::Superseded => DeliveryResult::Superseded,
+        _ => return false,
+    };
+    metrics.deliveries.inc((destination, result));
+    true
+}
+
 pub async fn status(
     store: &Store,
     metrics: &Metrics,
@@ -120,11 +137,15 @@ pub async fn status(
     let unreadable = |error: StoreError| Failure::System(error.into());
     let now = clock.unix();
     let latest = now + LONGEST_WAIT.as_secs_f64();
-    let (back, given_up) = store.recover(now, latest).await.map_err(unreadable)?;
-    if back + given_up > 0 {
+    let recovered = store.recover(now, latest).await.map_err(unreadable)?;
+    if !recovered.is_empty() {
+        let mut ended = 0;
+        for &(destination, state) in &recovered {
+            ended += usize::from(count_end(metrics, destination, state));
+        }
         tracing::warn!(
-            back,
-            given_up,
+            deliveries = recovered.len(),
+            ended,
             "deliveries were under way when the last run ended"
         );
     }

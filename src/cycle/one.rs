@@ -23,7 +23,7 @@ use crate::store::{
     StoreError, Waiting, trigger_data,
 };
 use crate::telemetry::family::InFlight;
-use crate::telemetry::labels::{ErrorKind, Outcome, Stage};
+use crate::telemetry::labels::{DeliveryResult, Dependency, ErrorKind, Outcome, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
 use crate::upstream::{Fetched, Upstream, Validators};
@@ -178,13 +178,15 @@ impl Cycle {
                 .observe_seconds((), (now - accepted).max(0.0));
         }
         let processing_id = format!("webhook_{}_{}", at.as_second(), feed.cycles + 1);
-        tracing::info!(
-            parent: &span,
-            processing_id,
-            triggers = waiting.count,
-            "cycle {processing_id} begins for {} trigger(s)",
-            waiting.count
-        );
+        // A line belongs to the trace of the span that is entered.
+        span.in_scope(|| {
+            tracing::info!(
+                processing_id,
+                triggers = waiting.count,
+                "cycle {processing_id} begins for {} trigger(s)",
+                waiting.count
+            );
+        });
         Begun {
             at,
             started: Instant::now(),
@@ -198,6 +200,9 @@ impl Cycle {
 
     /// Everything up to the commit; none if the list is the same as before, byte for byte.
     async fn look(self: &Arc<Self>, begun: &Begun) -> Result<Option<Found>, CycleError> {
+        if begun.waiting.failures > 0 {
+            self.metrics.client_retries.inc((Dependency::ApiClient,));
+        }
         let Some((body, validators)) = self.fetch(&begun.feed).await? else {
             return Ok(None);
         };
@@ -294,14 +299,14 @@ impl Cycle {
             .instrument(span.clone())
             .await;
         drop(timer);
-        if let Err(error) = committed {
-            span::fail(&span, ErrorKind::Store);
+        let superseded = match committed {
+            Ok(committed) => committed.superseded,
+            Err(error) => return Err(self.not_committed(&span, error)),
+        };
+        for (destination, count) in superseded {
             self.metrics
-                .cycle_stage_failures
-                .inc((Stage::Commit, ErrorKind::Store));
-            self.metrics.cycles.inc((Outcome::Failure,));
-            tracing::error!(error = %error, "the end of the cycle could not be committed");
-            return Err(error);
+                .deliveries
+                .add((destination, DeliveryResult::Superseded), count as u64);
         }
         if let Some(kept) = accepted {
             self.publish(kept, &begun.feed).await;
@@ -309,6 +314,16 @@ impl Cycle {
             self.rewrite_export().await;
         }
         Ok(())
+    }
+
+    fn not_committed(&self, span: &Span, error: StoreError) -> StoreError {
+        span::fail(span, ErrorKind::Store);
+        self.metrics
+            .cycle_stage_failures
+            .inc((Stage::Commit, ErrorKind::Store));
+        self.metrics.cycles.inc((Outcome::Failure,));
+        tracing::error!(error = %error, "the end of the cycle could not be committed");
+        error
     }
 
     /// Last of all, so that whoever hears of the end finds it in the figures too.

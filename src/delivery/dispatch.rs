@@ -177,7 +177,9 @@ impl Dispatcher {
     async fn deliver(&self, claimed: &Claimed) -> Result<String, CallError> {
         let payload: Payload = serde_json::from_str(&claimed.payload)
             .map_err(|_| CallError::of(ErrorKind::Internal, "the stored payload cannot be read"))?;
-        self.destinations.deliver(payload).await
+        self.destinations
+            .deliver(payload, claimed.attempt > 1)
+            .await
     }
 
     async fn settle(&self, attempted: Attempted) {

@@ -1,5 +1,7 @@
 //! Delivering a file: made if it is a picture, then stored.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{AvatarService, Breakers, Files, Upload};
@@ -8,7 +10,8 @@ use crate::client::{CallError, Health};
 use crate::clock::Clock;
 use crate::cycle::{Content, Payload};
 use crate::store::Store;
-use crate::telemetry::labels::ErrorKind;
+use crate::telemetry::labels::{Dependency, ErrorKind};
+use crate::telemetry::metrics::Metrics;
 
 /// Where avatars come from.
 #[derive(Debug)]
@@ -32,14 +35,17 @@ pub struct Destinations {
     pub clock: Clock,
     /// Hold back what would only knock at a closed door.
     pub breakers: Breakers,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Destinations {
-    /// Makes and stores a file; returns where it can be looked at.
+    /// Makes and stores a file; returns where it can be looked at. `again` says that it is not the
+    /// first attempt.
     ///
     /// # Errors
     /// Whatever the neighbours answered.
-    pub async fn deliver(&self, payload: Payload) -> Result<String, CallError> {
+    pub async fn deliver(&self, payload: Payload, again: bool) -> Result<String, CallError> {
         let bytes = match payload.content {
             Content::Text(text) => Bytes::from(text),
             Content::Avatar {
@@ -56,7 +62,7 @@ impl Destinations {
                     id: away_club,
                     name: away_name,
                 };
-                self.avatar(home, away).await?
+                self.avatar(home, away, again).await?
             }
         };
         let upload = Upload {
@@ -65,10 +71,17 @@ impl Destinations {
             content_type: payload.content_type,
             bytes,
         };
+        self.count_retry(again, Dependency::StorageService);
         Ok(self.files.store(&upload).await?.url)
     }
 
-    async fn avatar(&self, home: Club, away: Club) -> Result<Bytes, CallError> {
+    fn count_retry(&self, again: bool, dependency: Dependency) {
+        if again {
+            self.metrics.client_retries.inc((dependency,));
+        }
+    }
+
+    async fn avatar(&self, home: Club, away: Club, again: bool) -> Result<Bytes, CallError> {
         let service = match &self.avatars {
             AvatarSource::Service(service) => service,
             AvatarSource::Embedded => return drawn(home, away).await,
@@ -81,6 +94,7 @@ impl Destinations {
         if let Ok(Some(png)) = self.store.avatar(clubs.clone()).await {
             return Ok(Bytes::from(png));
         }
+        self.count_retry(again, Dependency::AvatarService);
         let png = service.create(home_id, away_id).await?;
         // Only spares the service another round; the upload goes on without it.
         if let Err(error) = self

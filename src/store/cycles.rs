@@ -1,5 +1,7 @@
 //! The end of a cycle: everything that it found and plans, in one transaction.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Store;
@@ -10,6 +12,7 @@ use super::snapshot::{self, MatchWrites};
 use super::triggers::{self, TriggerState};
 use super::writer::Counters;
 use crate::domain::change::Change;
+use crate::domain::delivery::Destination;
 
 /// Changes that are kept for `/changes`.
 const KEPT_CHANGES: i64 = 100_000;
@@ -107,13 +110,21 @@ pub struct CycleWrite {
     pub traceparent: Option<String>,
 }
 
+/// What a commit did beside what it was told to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The last trigger that was given up, if a failure gave any up.
+    pub given_up: Option<i64>,
+    /// Older deliveries that newer ones took the place of.
+    pub superseded: BTreeMap<Destination, usize>,
+}
+
 impl Store {
-    /// Commits the end of a cycle: all of it or nothing. Returns the last trigger that was given
-    /// up, if a failure gave any up.
+    /// Commits the end of a cycle: all of it or nothing.
     ///
     /// # Errors
     /// When nothing could be written; the triggers wait as before.
-    pub async fn commit_cycle(&self, write: CycleWrite) -> Result<Option<i64>, StoreError> {
+    pub async fn commit_cycle(&self, write: CycleWrite) -> Result<Committed, StoreError> {
         let feed = self.feed();
         self.write(move |tx, counters| commit(tx, counters, &feed, &write))
             .await
@@ -215,10 +226,10 @@ fn commit(
     counters: &mut Counters,
     feed: &str,
     write: &CycleWrite,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Committed, StoreError> {
     ensure_feed(tx, feed)?;
     let id = &write.record.processing_id;
-    let mut given_up = None;
+    let (mut given_up, mut superseded) = (None, BTreeMap::new());
     match &write.end {
         CycleEnd::Success {
             snapshot,
@@ -230,14 +241,9 @@ fn commit(
             }
             write_changes(tx, feed, id, changes)?;
             for delivery in deliveries {
-                outbox::insert(
-                    tx,
-                    feed,
-                    id,
-                    write.ended,
-                    write.traceparent.as_deref(),
-                    delivery,
-                )?;
+                let traceparent = write.traceparent.as_deref();
+                let count = outbox::insert(tx, feed, id, write.ended, traceparent, delivery)?;
+                *superseded.entry(delivery.destination).or_default() += count;
             }
             release(tx, feed)?;
             triggers::serve(tx, counters, feed, write.upto, id, TriggerState::Done)?;
@@ -251,7 +257,10 @@ fn commit(
         }
     }
     write_record(tx, feed, write, counters.limits.history)?;
-    Ok(given_up)
+    Ok(Committed {
+        given_up,
+        superseded,
+    })
 }
 
 fn write_snapshot(tx: &Connection, feed: &str, new: &SnapshotWrite) -> Result<(), StoreError> {
@@ -301,10 +310,11 @@ fn write_changes(
     Ok(())
 }
 
+/// What a person accepted after the cycle had begun stays accepted.
 fn hold(tx: &Connection, feed: &str, held: &Held) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "UPDATE feeds SET held_digest = ?2, held_since = ?3, held_reason = ?4, held_accepted = ?5 \
-         WHERE feed = ?1",
+        "UPDATE feeds SET held_digest = ?2, held_since = ?3, held_reason = ?4, \
+         held_accepted = ?5 OR (held_accepted AND held_digest IS ?2) WHERE feed = ?1",
     )?
     .execute(params![
         feed,

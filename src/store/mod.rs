@@ -25,7 +25,7 @@ mod model_tests;
 #[cfg(test)]
 mod tests;
 
-pub use cycles::{CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite};
+pub use cycles::{Committed, CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite};
 pub use error::{OpenError, StoreError};
 pub use export::{ExportError, Exporter, Prepared};
 pub use outbox::{

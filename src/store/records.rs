@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::Store;
 use super::error::StoreError;
@@ -209,10 +208,12 @@ fn changes(c: &Connection, feed: &str, query: &ChangeQuery) -> Result<Vec<Change
     Ok(found)
 }
 
-/// Turns a stored body into JSON; what is no longer readable becomes its size.
+/// Turns a stored body into JSON; what no value can hold (half a surrogate pair, a number beyond
+/// all floats, nesting without end) becomes its size.
 #[must_use]
 pub fn trigger_data(data: Option<&str>) -> serde_json::Value {
-    data.and_then(|text| serde_json::from_str::<&RawValue>(text).ok())
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or(serde_json::Value::Null)
+    data.map_or(serde_json::Value::Null, |text| {
+        serde_json::from_str(text)
+            .unwrap_or_else(|_| serde_json::json!({ "body_bytes": text.len() }))
+    })
 }

@@ -130,11 +130,29 @@ async fn triggers_fail_after_their_tries_and_later_ones_have_theirs() {
     let store = open(folder.path(), 10).unwrap();
     let first = store.accept(trigger(None)).await.unwrap();
     let fail = |n, upto| cycle(n, upto, CycleEnd::Failed { give_up_after: 3 });
-    assert_eq!(store.commit_cycle(fail(1, first.seq)).await.unwrap(), None);
-    assert_eq!(store.commit_cycle(fail(2, first.seq)).await.unwrap(), None);
+    assert_eq!(
+        store
+            .commit_cycle(fail(1, first.seq))
+            .await
+            .unwrap()
+            .given_up,
+        None
+    );
+    assert_eq!(
+        store
+            .commit_cycle(fail(2, first.seq))
+            .await
+            .unwrap()
+            .given_up,
+        None
+    );
     let later = store.accept(trigger(None)).await.unwrap();
     assert_eq!(
-        store.commit_cycle(fail(3, later.seq)).await.unwrap(),
+        store
+            .commit_cycle(fail(3, later.seq))
+            .await
+            .unwrap()
+            .given_up,
         Some(first.seq)
     );
     let state = |id: &str| {
@@ -245,7 +263,9 @@ async fn a_row_that_ends_the_program_each_time_ends_too() {
         tries += 1;
         assert_eq!(claimed[0].attempt, tries);
         // The program ends here, and starts again.
-        if store.recover(now, now + 1e6).await.unwrap() == (0, 1) {
+        if store.recover(now, now + 1e6).await.unwrap()
+            == [(Destination::Assets, DeliveryState::Dead)]
+        {
             break;
         }
         now += 1e6;
@@ -339,4 +359,83 @@ async fn the_history_keeps_as_much_as_it_should() {
         .await
         .unwrap();
     assert_eq!(kept.len(), 5, "deliveries go with their cycle");
+}
+
+#[tokio::test]
+async fn an_acceptance_survives_a_cycle_that_had_begun_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let held = |digest: u8| {
+        CycleEnd::Held(Held {
+            digest: vec![digest],
+            since: 1.0,
+            reason: String::new(),
+            accepted: false,
+        })
+    };
+    let accepted = || async { store.feed_state().await.unwrap().held.unwrap().accepted };
+    store.commit_cycle(cycle(1, 0, held(1))).await.unwrap();
+    assert!(store.accept_held().await.unwrap());
+    store.commit_cycle(cycle(2, 0, held(1))).await.unwrap();
+    assert!(accepted().await, "the same list");
+    store.commit_cycle(cycle(3, 0, held(2))).await.unwrap();
+    assert!(!accepted().await, "another list");
+}
+
+#[tokio::test]
+async fn what_is_settled_keeps_no_text_and_goes_with_its_cycle() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let files = vec![file(1, "a", 1), file(2, "a", 1), file(3, "a", 1)];
+    store
+        .commit_cycle(cycle(1, 0, success(files)))
+        .await
+        .unwrap();
+    // Under way, one of them with a newer state behind it, while the history forgets their cycle.
+    let claimed = store.claim(Destination::Assets, 1e9, due(2)).await.unwrap();
+    for n in 2..=6 {
+        let files = if n == 2 {
+            vec![file(2, "a", 2)]
+        } else {
+            vec![]
+        };
+        store
+            .commit_cycle(cycle(n, 0, success(files)))
+            .await
+            .unwrap();
+    }
+    let retry = || Settlement::Retry {
+        at: 0.0,
+        error: String::new(),
+    };
+    let delivered = Settlement::Delivered { url: None };
+    store.settle(claimed[0].id, 3.0, delivered).await.unwrap();
+    let state = store.settle(claimed[1].id, 3.0, retry()).await.unwrap();
+    assert_eq!(state, DeliveryState::Superseded);
+    store
+        .commit_cycle(cycle(7, 0, success(vec![file(3, "a", 2)])))
+        .await
+        .unwrap();
+    let rows = "SELECT match_id, state, payload IS NULL FROM outbox ORDER BY id";
+    let rows: Vec<(i64, String, bool)> = store
+        .read(move |c, _| {
+            let mut statement = c.prepare(rows)?;
+            let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+        .unwrap();
+    let pending = |id| (id, "pending".to_owned(), false);
+    assert_eq!(rows, [pending(2), pending(3)]);
+}
+
+#[test]
+fn a_body_that_no_value_can_hold_is_told_by_its_size() {
+    let deep = "[".repeat(1000) + &"]".repeat(1000);
+    for (text, bytes) in [("\"\\ud800\"", 8), ("1e999", 5), (deep.as_str(), 2000)] {
+        let told = serde_json::json!({ "body_bytes": bytes });
+        assert_eq!(trigger_data(Some(text)), told, "{text:.9}");
+    }
+    assert_eq!(trigger_data(Some("[1]")), serde_json::json!([1]));
+    assert_eq!(trigger_data(None), serde_json::Value::Null);
 }

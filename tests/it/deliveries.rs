@@ -137,7 +137,22 @@ async fn a_newer_state_takes_the_place_of_one_that_is_not_out_yet() {
     let settled =
         |row: &serde_json::Value| row["state"] == "delivered" || row["state"] == "superseded";
     let rows = daemon.await_deliveries("an end of all", settled).await;
-    assert!(rows.iter().any(|row| row["state"] == "superseded"));
+    let ended = |state: &str| {
+        let rows = rows.iter().filter(|row| row["state"] == state).count();
+        let of = |way: &str| {
+            daemon.counted(&format!(
+                "deliveries_total{{destination=\"{way}\",result=\"{state}\"}}"
+            ))
+        };
+        (rows, of("assets") + of("avatars"))
+    };
+    let (superseded, counted) = ended("superseded");
+    assert!(superseded > 0);
+    assert_eq!(counted, superseded as f64, "each is counted");
+    let (delivered, counted) = ended("delivered");
+    assert_eq!(counted, delivered as f64);
+    let repeated = "client_retries_total{dependency=\"storage_service\"}";
+    assert!(daemon.counted(repeated) > 0.0);
     let infos: Vec<String> = drive
         .bodies()
         .into_iter()
@@ -202,4 +217,33 @@ async fn a_lost_login_and_a_lying_success_are_tried_again() {
         assert_eq!(drive.uploads().len(), 3, "{mood:?}");
         daemon.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_given_up_at_the_start_is_counted_like_any_other() {
+    let drive = Drive::start();
+    drive.mood(Mood::Status(500));
+    let daemon = with_drive(&drive).await;
+    daemon.look(list(&[a_match(1)])).await;
+    daemon.command("/pause").await;
+    daemon
+        .await_deliveries("an end of what is under way", |row| {
+            row["state"] == "pending"
+        })
+        .await;
+    // What a program leaves that ended during each of its attempts.
+    let path = daemon.folder.path().join("data/match-list-processor.db");
+    let sql = "UPDATE outbox SET state = 'running', attempts = 99 WHERE kind = 'group_info'";
+    let changed = rusqlite::Connection::open(path).unwrap().execute(sql, []);
+    assert_eq!(changed, Ok(1));
+    let daemon = daemon.restart().await;
+    let counted = |name: &str| {
+        daemon.counted(&format!(
+            "{name}{{destination=\"assets\",reason=\"exhausted\"}}"
+        ))
+    };
+    assert_eq!(counted("dead_letters_total"), 1.0);
+    let dead = "deliveries_total{destination=\"assets\",result=\"dead\"}";
+    assert_eq!(daemon.counted(dead), 1.0);
+    daemon.stop().await;
 }

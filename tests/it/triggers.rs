@@ -117,6 +117,8 @@ async fn a_trigger_is_given_up_after_its_tries_and_the_later_ones_are_not() {
         ids[4].1,
         "the last cycle that tried it"
     );
+    let retries = "client_retries_total{dependency=\"api_client\"}";
+    assert_eq!(daemon.counted(retries), 4.0, "the first was no repetition");
     let record = daemon.look(list(&[a_match(1)])).await;
     assert_eq!(record["triggers"], 5, "four that failed and the new one");
     assert_eq!(trigger(&daemon, &ids[1].0).await["status"], "done");

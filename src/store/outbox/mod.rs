@@ -201,11 +201,15 @@ impl Store {
 
     /// Puts back what was under way when the last run ended, later the more often it was tried: it
     /// may be what ended the run. Keeps no "not before" beyond `latest`, which a clock that jumped
-    /// may have left. Returns how many were put back and how many given up.
+    /// may have left. Returns what became of each.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn recover(&self, now: f64, latest: f64) -> Result<(usize, usize), StoreError> {
+    pub async fn recover(
+        &self,
+        now: f64,
+        latest: f64,
+    ) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
         self.write(move |tx, _| work::recover(tx, now, latest))
             .await
     }

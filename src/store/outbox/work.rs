@@ -13,9 +13,15 @@ pub(super) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM outbox AS
     AND older.match_id = o.match_id AND older.id < o.id \
     AND older.state IN ('pending', 'running'))";
 
+/// Settled entries of cycles that the history no longer holds.
+const FORGOTTEN: &str = "DELETE FROM outbox WHERE state IN ('delivered', 'superseded') \
+    AND NOT EXISTS (SELECT 1 FROM cycles AS c WHERE c.feed = outbox.feed \
+    AND c.processing_id = outbox.processing_id)";
+
 const INTERRUPTED: &str = "the program ended during the attempt";
 
-/// Stores a delivery; what it makes obsolete and is not under way is superseded.
+/// Stores a delivery; what it makes obsolete and is not under way is superseded. Returns how many
+/// that are.
 pub(in crate::store) fn insert(
     tx: &Connection,
     feed: &str,
@@ -23,14 +29,21 @@ pub(in crate::store) fn insert(
     now: f64,
     traceparent: Option<&str>,
     new: &NewDelivery,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     let destination = new.destination.label();
-    tx.prepare_cached(
-        "UPDATE outbox SET state = 'superseded', settled = ?5, payload = NULL \
-         WHERE feed = ?1 AND destination = ?2 AND match_id = ?3 AND kind = ?4 \
-         AND state IN ('pending', 'dead')",
-    )?
-    .execute(params![feed, destination, new.match_id, new.kind, now])?;
+    let superseded = tx
+        .prepare_cached(
+            "UPDATE outbox SET state = 'superseded', settled = ?5, payload = NULL \
+             WHERE feed = ?1 AND destination = ?2 AND match_id = ?3 AND kind = ?4 \
+             AND state IN ('pending', 'dead')",
+        )?
+        .execute(params![feed, destination, new.match_id, new.kind, now])?;
+    if superseded > 0 {
+        tx.prepare_cached(&format!(
+            "{FORGOTTEN} AND feed = ?1 AND destination = ?2 AND match_id = ?3"
+        ))?
+        .execute(params![feed, destination, new.match_id])?;
+    }
     tx.prepare_cached(
         "INSERT INTO outbox (feed, destination, match_id, kind, processing_id, state, created, \
          next_attempt, traceparent, digest, payload) \
@@ -52,7 +65,7 @@ pub(in crate::store) fn insert(
          ON CONFLICT DO UPDATE SET planned = excluded.planned",
     )?
     .execute(params![feed, new.match_id, new.kind, new.digest])?;
-    Ok(())
+    Ok(superseded)
 }
 
 pub(in crate::store) fn claim(
@@ -100,6 +113,18 @@ pub(in crate::store) fn claim(
 }
 
 pub(in crate::store) fn settle(
+    tx: &Connection,
+    id: i64,
+    now: f64,
+    settlement: &Settlement,
+) -> Result<DeliveryState, StoreError> {
+    let state = settled(tx, id, now, settlement)?;
+    tx.prepare_cached(&format!("{FORGOTTEN} AND id = ?1"))?
+        .execute([id])?;
+    Ok(state)
+}
+
+fn settled(
     tx: &Connection,
     id: i64,
     now: f64,
@@ -168,8 +193,11 @@ fn delivered(
 
 /// A dead letter keeps its payload: a person may retry it.
 fn end(tx: &Connection, id: i64, now: f64, state: &str, error: &str) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE outbox SET state = ?2, settled = ?3, last_error = ?4 WHERE id = ?1")?
-        .execute(params![id, state, now, error])?;
+    tx.prepare_cached(
+        "UPDATE outbox SET state = ?2, settled = ?3, last_error = ?4, \
+         payload = CASE ?2 WHEN 'dead' THEN payload END WHERE id = ?1",
+    )?
+    .execute(params![id, state, now, error])?;
     Ok(())
 }
 
@@ -187,14 +215,14 @@ pub(in crate::store) fn recover(
     tx: &Connection,
     now: f64,
     latest: f64,
-) -> Result<(usize, usize), StoreError> {
+) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
     let mut statement =
-        tx.prepare_cached("SELECT id, attempts FROM outbox WHERE state = 'running'")?;
-    let under_way: Vec<(i64, u32)> = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        tx.prepare_cached("SELECT id, attempts, destination FROM outbox WHERE state = 'running'")?;
+    let under_way: Vec<(i64, u32, String)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
-    let (mut back, mut given_up) = (0, 0);
-    for (id, attempts) in under_way {
+    let mut recovered = Vec::new();
+    for (id, attempts, destination) in under_way {
         let settlement = match next_delay(attempts, 0.0) {
             Some(delay) => Settlement::Retry {
                 at: now + delay.as_secs_f64(),
@@ -204,14 +232,14 @@ pub(in crate::store) fn recover(
                 error: INTERRUPTED.to_owned(),
             },
         };
-        match settle(tx, id, now, &settlement)? {
-            DeliveryState::Dead => given_up += 1,
-            _ => back += 1,
-        }
+        let state = settle(tx, id, now, &settlement)?;
+        let destination =
+            Destination::from_label(&destination).ok_or(StoreError::Row("destination"))?;
+        recovered.push((destination, state));
     }
     let sql = "UPDATE outbox SET next_attempt = ?1 WHERE state = 'pending' AND next_attempt > ?1";
     tx.prepare_cached(sql)?.execute([latest])?;
-    Ok((back, given_up))
+    Ok(recovered)
 }
 
 pub(in crate::store) fn retry_dead(tx: &Connection, id: i64, now: f64) -> Result<bool, StoreError> {
