@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::civil::{Date, date};
 use match_list_processor::domain::change::Priority;
-use match_list_processor::domain::compare::{KnownMatch, Rules, changes, diff};
-use match_list_processor::domain::matchlist::{List, Match};
+use match_list_processor::domain::compare::{Kept, KnownMatch, Rules, changes, diff};
+use match_list_processor::domain::matchlist::{Layout, List, Match};
 use serde::de::IgnoredAny;
 use support::figures::{median_of, ms, ratio, title};
 use support::list::{Edition, list};
@@ -55,33 +55,33 @@ fn mega(bytes: usize) -> f64 {
 
 fn measure(matches: usize, first: &Bytes) -> [Duration; 5] {
     let moved = list(matches, Edition::OnePercentMoved);
-    let known = known(first);
+    let (known, layout) = known(first);
+    let nothing = Layout::default();
     let runs = if matches > 10_000 { 7 } else { 21 };
     [
         median_of(runs, || blake3::hash(first)),
         median_of(runs, || serde_json::from_slice::<IgnoredAny>(first).is_ok()),
-        median_of(runs, || compare(first, &known, first)),
-        median_of(runs, || compare(&moved, &known, first)),
-        median_of(runs, || compare(first, &[], first)),
+        median_of(runs, || compare(first, &known, &layout, first)),
+        median_of(runs, || compare(&moved, &known, &layout, first)),
+        median_of(runs, || compare(first, &[], &nothing, first)),
     ]
 }
 
-fn known(body: &[u8]) -> Vec<KnownMatch> {
+/// What a cycle remembers of the list before.
+fn known(body: &[u8]) -> (Vec<KnownMatch>, Layout) {
     let list = List::split(body).expect("a list");
-    let found = diff(&list, &[], TODAY).upserts.into_iter();
-    found
-        .map(|one| KnownMatch {
-            id: one.id,
-            fingerprint: one.fingerprint,
-            date: one.parsed.date,
-        })
-        .collect()
+    let kept = diff(&list, &[], TODAY).kept;
+    let place = |one: &Kept| (one.known.fingerprint, one.raw.len());
+    (
+        kept.iter().map(|one| one.known).collect(),
+        kept.iter().map(place).collect(),
+    )
 }
 
 /// What a cycle does with a fetched body, without the store: the old versions come from `before`,
 /// where the matches stand in the same order.
-fn compare(body: &[u8], known: &[KnownMatch], before: &[u8]) -> usize {
-    let now = List::split(body).expect("a list");
+fn compare(body: &[u8], known: &[KnownMatch], layout: &Layout, before: &[u8]) -> usize {
+    let now = List::split_like(body, layout).expect("a list");
     let diff = diff(&now, known, TODAY);
     let mut old = HashMap::new();
     if diff.upserts.iter().any(|one| !one.is_new) {

@@ -83,6 +83,7 @@ impl App {
             min_referees: config.assets.min_referees,
             folder_base: config.assets.folder_base.clone(),
             export_stale: stale.into(),
+            remembered: std::sync::Mutex::default(),
         });
         let health = Arc::new(Health::new(&compose::dependencies(&config)));
         Ok(Self {

@@ -1,7 +1,7 @@
 //! One cycle: fetch, compare, plan, commit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use tracing::span::EnteredSpan;
 use tracing::{Instrument, Span};
 
 use super::Status;
-use super::work::{Accepted, Found, Given};
+use super::work::{Accepted, Found, Given, Snapshot};
 use crate::client::CallError;
 use crate::clock::{Clock, unix_seconds};
 use crate::domain::change::{Category, Priority};
@@ -59,6 +59,8 @@ pub struct Cycle {
     pub folder_base: String,
     /// Whether the exported list must be written again although nothing changed.
     pub export_stale: AtomicBool,
+    /// The list of the cycle before, to be spared reading it from the store.
+    pub remembered: Mutex<Option<Snapshot>>,
 }
 
 /// Why a cycle failed.

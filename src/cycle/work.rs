@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use jiff::civil::Date;
@@ -12,9 +13,9 @@ use super::one::{Cycle, CycleError};
 use super::payload::delivery;
 use crate::domain::change::Change;
 use crate::domain::compare::{
-    Anomalies, Counts, Diff, KnownMatch, Rules, changes, diff, hold_reason, summary,
+    Anomalies, Counts, Diff, Kept, KnownMatch, Rules, changes, diff, hold_reason, summary,
 };
-use crate::domain::matchlist::{Fingerprint, List, Match};
+use crate::domain::matchlist::{Fingerprint, Layout, List, Match};
 use crate::domain::plan::{AssetKind, Plan, PlanRules, plan};
 use crate::store::{
     FeedState, Held, MatchWrite, MatchWrites, NewDelivery, Prepared, SnapshotWrite,
@@ -66,22 +67,23 @@ pub struct Given {
     pub list_digest: Vec<u8>,
 }
 
+/// What is known of the list that was accepted last.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Of its bytes.
+    list_digest: Vec<u8>,
+    /// Its matches.
+    known: Vec<KnownMatch>,
+    /// Where they stood; nothing if that was in another run.
+    layout: Layout,
+}
+
 impl Cycle {
     /// Compares and plans. Blocks.
     pub(super) fn work(&self, body: &Bytes, given: &Given) -> Result<Found, CycleError> {
         let timer = self.stage(Stage::Compare);
-        let store = |error| CycleError::store(Stage::Compare, error);
-        let list = List::split(body).map_err(|error| CycleError::list(&error))?;
-        let known: Vec<KnownMatch> = Handle::current()
-            .block_on(self.store.known())
-            .map_err(store)?
-            .into_iter()
-            .map(|row| KnownMatch {
-                id: row.id,
-                fingerprint: Fingerprint(row.fingerprint),
-                date: row.date,
-            })
-            .collect();
+        let Snapshot { layout, known, .. } = self.snapshot(&given.feed)?;
+        let list = List::split_like(body, &layout).map_err(|error| CycleError::list(&error))?;
         let diff = diff(&list, &known, given.today);
         self.count_anomalies(diff.anomalies);
         if let Some(reason) = hold_reason(&diff, &known, given.today)
@@ -89,6 +91,7 @@ impl Cycle {
         {
             return Ok(Found::Held(held));
         }
+        self.remember(&diff, &given.list_digest);
         let export = self.start_export(body, &diff, given.feed.has_snapshot);
         let old = self.old_versions(&diff)?;
         let rules = Rules {
@@ -123,6 +126,45 @@ impl Cycle {
             deliveries,
             total: diff.total,
         })))
+    }
+
+    /// What the list is held against: as this process remembers it, else as the store tells.
+    fn snapshot(&self, feed: &FeedState) -> Result<Snapshot, CycleError> {
+        let remembered = self.remembered().take();
+        // The digest tells whether another list has been accepted in between.
+        if let Some(snapshot) = remembered
+            && feed.list_digest.as_ref() == Some(&snapshot.list_digest)
+        {
+            return Ok(snapshot);
+        }
+        let rows = Handle::current()
+            .block_on(self.store.known())
+            .map_err(|error| CycleError::store(Stage::Compare, error))?;
+        let known = rows.into_iter().map(|row| KnownMatch {
+            id: row.id,
+            fingerprint: Fingerprint(row.fingerprint),
+            date: row.date,
+        });
+        Ok(Snapshot {
+            known: known.collect(),
+            ..Snapshot::default()
+        })
+    }
+
+    /// Remembers a list for the cycle after the one that accepts it.
+    fn remember(&self, diff: &Diff, list_digest: &[u8]) {
+        let layout = |kept: &Kept| (kept.known.fingerprint, kept.raw.len());
+        *self.remembered() = Some(Snapshot {
+            list_digest: list_digest.to_vec(),
+            known: diff.kept.iter().map(|kept| kept.known).collect(),
+            layout: diff.kept.iter().map(layout).collect(),
+        });
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Option<Snapshot>> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// None if the list was seen before, long enough ago, or a person accepted it.
@@ -236,7 +278,7 @@ impl Cycle {
         if diff.upserts.is_empty() && diff.gone.is_empty() && has_snapshot {
             return None;
         }
-        let ranges: Vec<_> = diff.kept.iter().map(|raw| range(body, raw)).collect();
+        let ranges: Vec<_> = diff.kept.iter().map(|kept| range(body, kept.raw)).collect();
         let (exporter, body, metrics) = (self.exporter.clone(), body.clone(), self.metrics.clone());
         let write = move || match exporter.prepare(&body, &ranges) {
             Ok(prepared) => Some(prepared),

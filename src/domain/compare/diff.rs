@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 
-use crate::domain::matchlist::{EntryError, Fingerprint, List, Match, truncate};
+use crate::domain::matchlist::{Entry, EntryError, Fingerprint, List, Match, truncate};
 
 /// What the store tells of a match without reading its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,17 @@ pub struct Diff<'a> {
     pub known_future: usize,
     /// Of those, the ones that are gone.
     pub lost_future: usize,
-    /// The text of each distinct match, in list order.
-    pub kept: Vec<&'a str>,
+    /// Each distinct match, in list order.
+    pub kept: Vec<Kept<'a>>,
+}
+
+/// A match of the list, and what will be known of it once the list is accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    /// Its text in the list.
+    pub raw: &'a str,
+    /// What the next list is held against.
+    pub known: KnownMatch,
 }
 
 /// Holds `list` against the known matches. An entry whose fingerprint is known is not parsed.
@@ -91,63 +100,71 @@ pub fn diff<'a>(list: &List<'a>, known: &[KnownMatch], today: Date) -> Diff<'a> 
     let mut scan = Scan::new(list.entries.len(), known);
     // From the end, so that the first entry seen with an id is the one that counts.
     for entry in list.entries.iter().rev() {
-        scan.entry(entry.get());
+        scan.entry(entry);
     }
     scan.finish(known, today)
 }
 
 /// One pass over the list, from its end.
 struct Scan<'a> {
-    by_fingerprint: HashMap<Fingerprint, i64>,
+    by_fingerprint: HashMap<Fingerprint, KnownMatch>,
     known_ids: HashSet<i64>,
     seen: HashSet<i64>,
     upserts: Vec<Upsert<'a>>,
-    kept: Vec<&'a str>,
+    kept: Vec<Kept<'a>>,
     anomalies: Anomalies,
 }
 
 impl<'a> Scan<'a> {
     fn new(entries: usize, known: &[KnownMatch]) -> Self {
         Self {
-            by_fingerprint: known.iter().map(|k| (k.fingerprint, k.id)).collect(),
+            by_fingerprint: known.iter().map(|k| (k.fingerprint, *k)).collect(),
             known_ids: known.iter().map(|k| k.id).collect(),
             seen: HashSet::with_capacity(entries.min(known.len())),
             upserts: Vec::new(),
-            kept: Vec::new(),
+            kept: Vec::with_capacity(entries),
             anomalies: Anomalies::default(),
         }
     }
 
-    fn entry(&mut self, raw: &'a str) {
-        let fingerprint = Fingerprint::of(raw.as_bytes());
-        let same = self.by_fingerprint.get(&fingerprint).copied();
-        let parsed = match same {
-            Some(_) => None,
-            None => match Match::parse(raw) {
-                Ok(parsed) => Some(parsed),
-                Err(EntryError::NotObject) => return self.anomalies.not_object += 1,
-                Err(EntryError::NoId) => return self.anomalies.no_id += 1,
-            },
-        };
-        let Some(id) = same.or(parsed.as_ref().map(|m| m.id)) else {
-            return;
-        };
-        if !self.seen.insert(id) {
-            self.anomalies.duplicate += 1;
+    fn entry(&mut self, entry: &Entry<'a>) {
+        let (raw, fingerprint) = (entry.get(), entry.fingerprint());
+        if let Some(&known) = self.by_fingerprint.get(&fingerprint) {
+            if self.is_last(known.id) {
+                self.kept.push(Kept { raw, known });
+            }
             return;
         }
-        self.kept.push(raw);
-        if let Some(parsed) = parsed {
-            self.anomalies.short += usize::from(parsed.short_form);
-            let is_new = !self.known_ids.contains(&id);
-            self.upserts.push(Upsert {
-                id,
-                fingerprint,
-                raw,
-                parsed,
-                is_new,
-            });
+        let parsed = match Match::parse(raw) {
+            Ok(parsed) => parsed,
+            Err(EntryError::NotObject) => return self.anomalies.not_object += 1,
+            Err(EntryError::NoId) => return self.anomalies.no_id += 1,
+        };
+        let (id, date) = (parsed.id, parsed.date);
+        if !self.is_last(id) {
+            return;
         }
+        self.anomalies.short += usize::from(parsed.short_form);
+        let known = KnownMatch {
+            id,
+            fingerprint,
+            date,
+        };
+        self.kept.push(Kept { raw, known });
+        self.upserts.push(Upsert {
+            id,
+            fingerprint,
+            raw,
+            parsed,
+            is_new: !self.known_ids.contains(&id),
+        });
+    }
+
+    /// Whether no later entry has this id; if one has, this one is a duplicate.
+    fn is_last(&mut self, id: i64) -> bool {
+        let is_last = self.seen.insert(id);
+        self.anomalies.duplicate += usize::from(!is_last);
+        is_last
     }
 
     fn finish(mut self, known: &[KnownMatch], today: Date) -> Diff<'a> {
@@ -173,9 +190,6 @@ impl<'a> Scan<'a> {
 fn ids_digest(ids: &HashSet<i64>) -> [u8; 16] {
     let mut sorted: Vec<i64> = ids.iter().copied().collect();
     sorted.sort_unstable();
-    let mut hasher = blake3::Hasher::new();
-    for id in sorted {
-        hasher.update(&id.to_le_bytes());
-    }
-    truncate(&hasher.finalize())
+    let bytes: Vec<u8> = sorted.iter().flat_map(|id| id.to_le_bytes()).collect();
+    truncate(&blake3::hash(&bytes))
 }

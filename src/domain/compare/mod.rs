@@ -13,7 +13,7 @@ mod rules;
 mod summary;
 mod wording;
 
-pub use diff::{Anomalies, Diff, KnownMatch, Upsert, diff};
+pub use diff::{Anomalies, Diff, Kept, KnownMatch, Upsert, diff};
 pub use hold::{HoldReason, hold_reason};
 pub use rules::{Rules, changes};
 pub use summary::{Counts, summary};

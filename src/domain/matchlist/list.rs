@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::value::RawValue;
 
 use super::value::Key;
-use super::{Found, ListError};
+use super::{Fingerprint, Found, ListError};
 
 /// Most entries that a list may have. A true list has hundreds; the limit bounds the memory that
 /// a hostile one can take.
@@ -21,7 +21,29 @@ fn is_wrapper(key: &[u8]) -> bool {
 #[derive(Debug)]
 pub struct List<'a> {
     /// One per entry, whatever it is: an object, a number, null.
-    pub entries: Vec<&'a RawValue>,
+    pub entries: Vec<Entry<'a>>,
+}
+
+/// An entry of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    pub(super) raw: &'a str,
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+impl<'a> Entry<'a> {
+    /// Its text in the body, without the white space around it.
+    #[must_use]
+    pub fn get(&self) -> &'a str {
+        self.raw
+    }
+
+    /// The fingerprint of its text, which is computed unless the splitting needed it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+            .unwrap_or_else(|| Fingerprint::of(self.raw.as_bytes()))
+    }
 }
 
 impl<'a> List<'a> {
@@ -76,7 +98,7 @@ struct Entries<'b> {
 }
 
 impl<'a> DeserializeSeed<'a> for Entries<'_> {
-    type Value = Option<Vec<&'a RawValue>>;
+    type Value = Option<Vec<Entry<'a>>>;
 
     fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_any(Wrapped(self.too_many))
@@ -87,7 +109,7 @@ impl<'a> DeserializeSeed<'a> for Entries<'_> {
 struct Wrapped<'b>(&'b mut bool);
 
 impl<'a> Visitor<'a> for Wrapped<'_> {
-    type Value = Option<Vec<&'a RawValue>>;
+    type Value = Option<Vec<Entry<'a>>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a match list")
@@ -114,7 +136,7 @@ impl<'a> Visitor<'a> for Wrapped<'_> {
 struct Inner<'b>(&'b mut bool);
 
 impl<'a> DeserializeSeed<'a> for Inner<'_> {
-    type Value = Option<Vec<&'a RawValue>>;
+    type Value = Option<Vec<Entry<'a>>>;
 
     fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_any(self)
@@ -122,7 +144,7 @@ impl<'a> DeserializeSeed<'a> for Inner<'_> {
 }
 
 impl<'a> Visitor<'a> for Inner<'_> {
-    type Value = Option<Vec<&'a RawValue>>;
+    type Value = Option<Vec<Entry<'a>>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")
@@ -165,14 +187,17 @@ impl<'a> Visitor<'a> for Inner<'_> {
 fn collect<'a, A: SeqAccess<'a>>(
     mut seq: A,
     too_many: &mut bool,
-) -> Result<Vec<&'a RawValue>, A::Error> {
+) -> Result<Vec<Entry<'a>>, A::Error> {
     let mut entries = Vec::new();
-    while let Some(entry) = seq.next_element()? {
+    while let Some(entry) = seq.next_element::<&RawValue>()? {
         if entries.len() == MAX_ENTRIES {
             *too_many = true;
             return Err(A::Error::custom("too many entries"));
         }
-        entries.push(entry);
+        entries.push(Entry {
+            raw: entry.get(),
+            fingerprint: None,
+        });
     }
     Ok(entries)
 }

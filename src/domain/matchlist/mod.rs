@@ -1,12 +1,13 @@
 //! The match list as it comes over the wire: split into entries without copying, and one entry read
 //! into what the program needs of it.
 //!
-//! Reading is done in two steps so that an unchanged list costs a scan and a hash: [`List::split`]
-//! borrows the raw text of every entry, and [`Match::parse`] is called only for those whose
-//! [`Fingerprint`] is not known.
+//! Reading is done in two steps so that an unchanged match costs a hash: [`List::split_like`] borrows
+//! the raw text of every entry, and [`Match::parse`] is called only for those whose [`Fingerprint`]
+//! is not known.
 
 mod entry;
 mod error;
+mod layout;
 mod list;
 mod parse;
 mod scan;
@@ -14,7 +15,8 @@ mod value;
 
 pub use entry::{CONTACT_FIELDS, Contact, EntryError, Match, Named, Referee, Role, Team};
 pub use error::{Found, ListError};
-pub use list::{List, MAX_ENTRIES};
+pub use layout::Layout;
+pub use list::{Entry, List, MAX_ENTRIES};
 
 /// The first 16 bytes of the BLAKE3 hash of an entry's raw bytes.
 ///

@@ -86,7 +86,8 @@ fn of_several_entries_with_one_id_the_last_counts() {
     );
     let body = body(&[id(1), id(2), text.clone()]);
     let list = List::split(&body).unwrap();
-    let kept = super::super::diff(&list, &[], TODAY).kept;
+    let diff = super::super::diff(&list, &[], TODAY);
+    let kept: Vec<&str> = diff.kept.iter().map(|kept| kept.raw).collect();
     assert_eq!(kept, [id(2).to_string(), text.to_string()]);
 }
 
