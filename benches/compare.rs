@@ -81,7 +81,7 @@ fn known(body: &[u8]) -> (Vec<KnownMatch>, Layout) {
 /// What a cycle does with a fetched body, without the store: the old versions come from `before`,
 /// where the matches stand in the same order.
 fn compare(body: &[u8], known: &[KnownMatch], layout: &Layout, before: &[u8]) -> usize {
-    let now = List::split_like(body, layout).expect("a list");
+    let now = List::split_like(body, layout, |_| ()).expect("a list");
     let diff = diff(&now, known, TODAY);
     let mut old = HashMap::new();
     if diff.upserts.iter().any(|one| !one.is_new) {

@@ -2,6 +2,7 @@
 //! it finds.
 
 mod baseline;
+mod export;
 mod one;
 mod payload;
 mod status;

@@ -15,7 +15,7 @@ use crate::domain::change::Change;
 use crate::domain::compare::{
     Anomalies, Counts, Diff, Kept, KnownMatch, Rules, changes, diff, hold_reason, summary,
 };
-use crate::domain::matchlist::{Fingerprint, Layout, List, Match};
+use crate::domain::matchlist::{Entry, Fingerprint, Layout, List, Match};
 use crate::domain::plan::{AssetKind, Plan, PlanRules, plan};
 use crate::store::{
     FeedState, Held, MatchWrite, MatchWrites, NewDelivery, Prepared, SnapshotWrite,
@@ -83,7 +83,10 @@ impl Cycle {
     pub(super) fn work(&self, body: &Bytes, given: &Given) -> Result<Found, CycleError> {
         let timer = self.stage(Stage::Compare);
         let Snapshot { layout, known, .. } = self.snapshot(&given.feed)?;
-        let list = List::split_like(body, &layout).map_err(|error| CycleError::list(&error))?;
+        let mut early = None;
+        let found = |entries: &[Entry]| self.export_early(&mut early, body, entries);
+        let list =
+            List::split_like(body, &layout, found).map_err(|error| CycleError::list(&error))?;
         let diff = diff(&list, &known, given.today);
         self.count_anomalies(diff.anomalies);
         if let Some(reason) = hold_reason(&diff, &known, given.today)
@@ -92,7 +95,7 @@ impl Cycle {
             return Ok(Found::Held(held));
         }
         self.remember(&diff, &given.list_digest);
-        let export = self.start_export(body, &diff, given.feed.has_snapshot);
+        let export = self.export(early, body, &diff, given.feed.has_snapshot);
         let old = self.old_versions(&diff)?;
         let rules = Rules {
             today: given.today,
@@ -107,7 +110,7 @@ impl Cycle {
         }
         drop(timer);
         let deliveries = self.plan(&diff, &old)?;
-        let (export, export_failed) = finish_export(export);
+        let (export, export_failed) = self.exported(export);
         let stale = export_failed.then(Vec::new);
         let snapshot = SnapshotWrite {
             matches: writes(body, &diff),
@@ -266,45 +269,6 @@ impl Cycle {
             self.metrics.assets.inc((*kind, AssetResult::Failed));
             tracing::error!(match_id, kind = kind.label(), error = %error, "a text could not be made");
         }
-    }
-
-    /// Writes the exported list while the rest is worked out.
-    fn start_export(
-        &self,
-        body: &Bytes,
-        diff: &Diff,
-        has_snapshot: bool,
-    ) -> Option<std::thread::JoinHandle<Option<Prepared>>> {
-        if diff.upserts.is_empty() && diff.gone.is_empty() && has_snapshot {
-            return None;
-        }
-        let ranges: Vec<_> = diff.kept.iter().map(|kept| range(body, kept.raw)).collect();
-        let (exporter, body, metrics) = (self.exporter.clone(), body.clone(), self.metrics.clone());
-        let write = move || match exporter.prepare(&body, &ranges) {
-            Ok(prepared) => Some(prepared),
-            Err(error) => {
-                metrics
-                    .store_errors
-                    .inc((crate::telemetry::labels::StoreError::Export,));
-                tracing::error!(error = %error, "the exported match list could not be written");
-                None
-            }
-        };
-        std::thread::Builder::new()
-            .name("export".into())
-            .spawn(write)
-            .ok()
-    }
-}
-
-/// The export, and whether it should have been there and is not.
-fn finish_export(
-    export: Option<std::thread::JoinHandle<Option<Prepared>>>,
-) -> (Option<Prepared>, bool) {
-    match export.map(std::thread::JoinHandle::join) {
-        None => (None, false),
-        Some(Ok(Some(prepared))) => (Some(prepared), false),
-        Some(_) => (None, true),
     }
 }
 

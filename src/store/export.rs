@@ -5,7 +5,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,15 +27,6 @@ pub enum ExportError {
         source: io::Error,
     },
     /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// What can fail while the list is being written.
-#[derive(Debug, thiserror::Error)]
-enum FillError {
-    #[error(transparent)]
-    File(#[from] io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -117,56 +107,36 @@ impl Exporter {
         &self.inner.path
     }
 
-    /// Writes and syncs the list under a temporary name. Blocks on the disk.
+    /// Begins a list under a temporary name. Blocks on the disk.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub fn prepare(&self, body: &[u8], entries: &[Range<usize>]) -> Result<Prepared, ExportError> {
-        self.write(|list| {
-            for range in entries {
-                list.entry(&body[range.clone()])?;
-            }
-            Ok(())
-        })
+    /// When the file cannot be made.
+    pub fn begin(&self) -> Result<Draft, ExportError> {
+        let temporary = self.inner.path.with_added_extension("new");
+        match File::create(&temporary) {
+            Ok(file) => Ok(Draft::new(file, temporary)),
+            Err(source) => Err(ExportError::File {
+                path: temporary,
+                source,
+            }),
+        }
     }
 
-    /// The same, from what the store holds.
+    /// Writes and syncs what the store holds under a temporary name.
     ///
     /// # Errors
     /// When the store cannot be read or the file cannot be written.
     pub async fn prepare_from(&self, store: &Store) -> Result<Prepared, ExportError> {
         let exporter = self.clone();
         let from_store = move |c: &rusqlite::Connection, feed: &str| {
-            Ok(exporter.write(|list| {
-                each_raw(c, feed, |raw| list.entry(raw.as_bytes()))??;
-                Ok(())
-            }))
+            let mut draft = match exporter.begin() {
+                Ok(draft) => draft,
+                Err(error) => return Ok(Err(error)),
+            };
+            let written = each_raw(c, feed, |raw| draft.entry(raw.as_bytes()))?;
+            Ok(written.and_then(|()| draft.finish()))
         };
         store.read(from_store).await?
-    }
-
-    fn write(
-        &self,
-        fill: impl FnOnce(&mut ListWriter) -> Result<(), FillError>,
-    ) -> Result<Prepared, ExportError> {
-        let temporary = self.inner.path.with_added_extension("new");
-        let failed = |error| match error {
-            FillError::File(source) => ExportError::File {
-                path: temporary.clone(),
-                source,
-            },
-            FillError::Store(error) => ExportError::Store(error),
-        };
-        let out = File::create(&temporary).map_err(|e| failed(e.into()))?;
-        let mut prepared = Prepared {
-            temporary: temporary.clone(),
-            digest: Vec::new(),
-            published: false,
-        };
-        let mut list = ListWriter::new(out);
-        fill(&mut list).map_err(failed)?;
-        prepared.digest = list.finish().map_err(|e| failed(e.into()))?;
-        Ok(prepared)
     }
 
     /// Gives the prepared list its name, after the store has committed its digest. Blocks.
@@ -304,35 +274,55 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 /// on large pieces.
 const PIECE: usize = 256 * 1024;
 
-/// Writes a JSON array entry by entry and digests what it writes.
-struct ListWriter {
+/// A list that is being written under a temporary name: a JSON array, one entry a line. It is
+/// removed if it is not finished.
+#[derive(Debug)]
+pub struct Draft {
     file: File,
-    hasher: blake3::Hasher,
     gathered: Vec<u8>,
-    first: bool,
+    hasher: blake3::Hasher,
+    is_empty: bool,
+    prepared: Prepared,
 }
 
-impl ListWriter {
-    fn new(file: File) -> Self {
+impl Draft {
+    fn new(file: File, temporary: PathBuf) -> Self {
         Self {
             file,
-            hasher: blake3::Hasher::new(),
             gathered: Vec::with_capacity(PIECE),
-            first: true,
+            hasher: blake3::Hasher::new(),
+            is_empty: true,
+            prepared: Prepared {
+                temporary,
+                digest: Vec::new(),
+                published: false,
+            },
         }
     }
 
-    fn entry(&mut self, raw: &[u8]) -> io::Result<()> {
-        let separator: &[u8] = if std::mem::take(&mut self.first) {
-            b"[\n"
-        } else {
-            b",\n"
-        };
-        self.gather(separator)?;
+    /// Writes one more entry. Blocks.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn entry(&mut self, raw: &[u8]) -> Result<(), ExportError> {
+        let is_first = std::mem::take(&mut self.is_empty);
+        self.gather(if is_first { b"[\n" } else { b",\n" })?;
         self.gather(raw)
     }
 
-    fn gather(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    /// Writes the end and syncs the file. Blocks.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(mut self) -> Result<Prepared, ExportError> {
+        self.gather(if self.is_empty { b"[]\n" } else { b"\n]\n" })?;
+        self.put()?;
+        self.file.sync_all().map_err(|error| self.failed(error))?;
+        self.prepared.digest = self.hasher.finalize().as_bytes()[..16].to_vec();
+        Ok(self.prepared)
+    }
+
+    fn gather(&mut self, mut bytes: &[u8]) -> Result<(), ExportError> {
         while self.gathered.len() + bytes.len() > PIECE {
             let (head, tail) = bytes.split_at(PIECE - self.gathered.len());
             self.gathered.extend_from_slice(head);
@@ -343,17 +333,17 @@ impl ListWriter {
         Ok(())
     }
 
-    fn put(&mut self) -> io::Result<()> {
+    fn put(&mut self) -> Result<(), ExportError> {
         self.hasher.update(&self.gathered);
-        self.file.write_all(&self.gathered)?;
+        let written = self.file.write_all(&self.gathered);
         self.gathered.clear();
-        Ok(())
+        written.map_err(|error| self.failed(error))
     }
 
-    fn finish(mut self) -> io::Result<Vec<u8>> {
-        self.gather(if self.first { b"[]\n" } else { b"\n]\n" })?;
-        self.put()?;
-        self.file.sync_all()?;
-        Ok(self.hasher.finalize().as_bytes()[..16].to_vec())
+    fn failed(&self, source: io::Error) -> ExportError {
+        ExportError::File {
+            path: self.prepared.temporary.clone(),
+            source,
+        }
     }
 }

@@ -27,7 +27,7 @@ mod tests;
 
 pub use cycles::{Committed, CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite};
 pub use error::{OpenError, StoreError};
-pub use export::{ExportError, Exporter, Prepared};
+pub use export::{Draft, ExportError, Exporter, Prepared};
 pub use outbox::{
     Claimed, DeliveryQuery, DeliveryRow, NewDelivery, OutboxCount, Portion, Settlement,
 };

@@ -95,11 +95,11 @@ fn known(c: &Connection, feed: &str) -> Result<Vec<KnownRow>, StoreError> {
 }
 
 /// Calls `each` with the raw text of every known match, by id, without holding them all.
-pub(super) fn each_raw(
+pub(super) fn each_raw<E>(
     c: &Connection,
     feed: &str,
-    mut each: impl FnMut(&str) -> std::io::Result<()>,
-) -> Result<std::io::Result<()>, StoreError> {
+    mut each: impl FnMut(&str) -> Result<(), E>,
+) -> Result<Result<(), E>, StoreError> {
     let mut statement =
         c.prepare_cached("SELECT body FROM raw WHERE feed = ?1 ORDER BY match_id")?;
     let mut rows = statement.query([feed])?;

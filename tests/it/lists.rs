@@ -259,3 +259,38 @@ async fn the_second_look_at_a_held_list_comes_also_after_a_failed_one() {
     daemon.await_count(asked, 1.0).await;
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_begun_early_holds_no_more_than_the_list_turns_out_to_have() {
+    let daemon = Daemon::start_at(Clock::system()).await;
+    let mut many = matches(1..200);
+    daemon.look(list(&many)).await;
+    many[0] = with(a_match(1), json!({"anlaggningnamn": "Annan"}));
+    assert_eq!(daemon.look(list(&many)).await["changes"]["updated"], 1);
+    assert_eq!(daemon.exported(), json!(many));
+    // What comes last tells that something before it does not belong in the file.
+    many[0] = a_match(1);
+    let mut odd = many.clone();
+    odd[1] = json!(null);
+    odd.push(with(a_match(3), json!({"anlaggningnamn": "Annan"})));
+    let kept: Vec<Value> = odd
+        .iter()
+        .filter(|one| **one != json!(null))
+        .cloned()
+        .collect();
+    let kept = [&kept[..1], &kept[2..]].concat();
+    assert_eq!(daemon.look(list(&odd)).await["changes"]["updated"], 2);
+    assert_eq!(daemon.exported(), json!(kept));
+    // Nor does a list that is cut off, or held, leave anything behind.
+    let cut = list(&matches(300..600));
+    let look = daemon.look(&cut[..cut.len() - 1]).await;
+    assert_eq!(look["outcome"], "failure");
+    assert_eq!(
+        daemon.look(list(&matches(300..600))).await["outcome"],
+        "held"
+    );
+    assert_eq!(daemon.exported(), json!(kept));
+    let path = daemon.folder.path().join("data/previous_matches.json.new");
+    assert!(!path.exists());
+    daemon.stop().await;
+}

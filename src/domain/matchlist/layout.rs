@@ -7,6 +7,9 @@ use serde_json::value::RawValue;
 use super::list::Entry;
 use super::{Fingerprint, List, ListError, MAX_ENTRIES};
 
+/// Entries that are told of at once before the end is reached.
+const RUN: usize = 64;
+
 /// Where the matches of a list that was read before stood: in its order, their fingerprints and
 /// lengths in bytes.
 #[derive(Clone, Debug, Default)]
@@ -29,15 +32,22 @@ impl<'a> List<'a> {
     /// that match: the same bytes, which were found to be a whole JSON object then. All else is
     /// read as any JSON.
     ///
+    /// Once there is an entry that was not in the list before, `found` is given the entries from
+    /// the first on, in runs, before the end of the list is reached; the last run is left out.
+    ///
     /// # Errors
     ///
     /// Those of [`List::split`].
-    pub fn split_like(body: &'a [u8], before: &Layout) -> Result<Self, ListError> {
+    pub fn split_like(
+        body: &'a [u8],
+        before: &Layout,
+        found: impl FnMut(&[Entry<'a>]),
+    ) -> Result<Self, ListError> {
         if before.matches.is_empty() {
             return Self::split(body);
         }
         // What is odd is left to the one that can say what it is.
-        match Splitter::new(body, before).split() {
+        match Splitter::new(body, before).split(found) {
             Some(entries) => Ok(Self { entries }),
             None => Self::split(body),
         }
@@ -53,6 +63,8 @@ struct Splitter<'a, 'b> {
     next: usize,
     /// Where to go on after a match that was not expected; made when it is first needed.
     places: Option<HashMap<Fingerprint, usize>>,
+    /// Whether there was an entry that was not in the list before.
+    has_new: bool,
 }
 
 impl<'a, 'b> Splitter<'a, 'b> {
@@ -63,10 +75,12 @@ impl<'a, 'b> Splitter<'a, 'b> {
             before: &before.matches,
             next: 0,
             places: None,
+            has_new: false,
         }
     }
 
-    fn split(mut self) -> Option<Vec<Entry<'a>>> {
+    fn split(mut self, mut found: impl FnMut(&[Entry<'a>])) -> Option<Vec<Entry<'a>>> {
+        let mut told = 0;
         let mut entries = Vec::with_capacity(self.before.len() + 1);
         self.eat(b'[')?;
         if self.eat(b']').is_none() {
@@ -75,6 +89,10 @@ impl<'a, 'b> Splitter<'a, 'b> {
                     return None;
                 }
                 entries.push(self.entry()?);
+                if self.has_new && entries.len() >= told + RUN {
+                    found(&entries[told..]);
+                    told = entries.len();
+                }
                 if self.eat(b',').is_none() {
                     break;
                 }
@@ -138,11 +156,10 @@ impl<'a, 'b> Splitter<'a, 'b> {
             let matches = self.before.iter().enumerate();
             matches.map(|(place, &(it, _))| (it, place)).collect()
         });
-        // Not found, it is a match that changed, or a new one before the next.
-        self.next = match places.get(&fingerprint) {
-            Some(place) => place + 1,
-            None => self.next,
-        };
+        match places.get(&fingerprint) {
+            Some(place) => self.next = place + 1,
+            None => self.has_new = true,
+        }
         Some(Entry {
             raw,
             fingerprint: Some(fingerprint),

@@ -21,8 +21,13 @@ fn both(body: &[u8], before: &Layout) -> Result<Vec<String>, ListError> {
         let texts = list.entries.iter().map(|entry| entry.get().to_owned());
         texts.collect::<Vec<_>>()
     };
-    let (plain, like) = (List::split(body), List::split_like(body, before));
-    let like = like.map(texts);
+    let plain = List::split(body);
+    let mut early = Vec::new();
+    let found = |run: &[Entry]| early.extend(run.iter().map(|one| one.get().to_owned()));
+    let like = List::split_like(body, before, found).map(texts);
+    if let Ok(like) = &like {
+        assert!(like.starts_with(&early));
+    }
     assert_eq!(like, plain.map(texts));
     like
 }
@@ -110,6 +115,27 @@ fn a_match_ends_where_it_ended_before() {
     ] {
         assert!(both(body.as_bytes(), &known).is_err(), "{body}");
     }
+}
+
+#[test]
+fn what_is_found_is_told_before_the_end_once_something_is_new() {
+    let one = |n: usize| format!("{{\"matchid\":{n}}}");
+    let before: Vec<String> = (0..200).map(one).collect();
+    let known = layout(&before);
+    let told = |new: Option<usize>| {
+        let mut now = before.clone();
+        if let Some(place) = new {
+            now[place] = one(1000);
+        }
+        let (body, mut runs) = (format!("[{}]", now.join(",")), Vec::new());
+        let found = |run: &[Entry]| runs.push(run.len());
+        List::split_like(body.as_bytes(), &known, found).unwrap();
+        runs
+    };
+    assert_eq!(told(None), [0; 0]);
+    assert_eq!(told(Some(0)), [64, 64, 64]);
+    assert_eq!(told(Some(100)), [101, 64]);
+    assert_eq!(told(Some(199)), [200]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn entries(body: &str) -> Vec<&str> {
         .unwrap()
         .entries
         .iter()
-        .map(|raw| raw.get())
+        .map(Entry::get)
         .collect()
 }
 
