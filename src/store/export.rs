@@ -150,9 +150,12 @@ impl Exporter {
             source,
         };
         self.spare_foreign(before)?;
+        let old = File::open(path);
         fs::rename(&prepared.temporary, path).map_err(failed)?;
         prepared.published = true;
         sync_folder(path).map_err(failed)?;
+        // The space of a large file takes a while to be freed, which nobody needs to wait for.
+        let _ = std::thread::Builder::new().spawn(move || drop(old));
         *self.seen() = Stamp::of(path).ok();
         Ok(())
     }
@@ -274,6 +277,10 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 /// on large pieces.
 const PIECE: usize = 256 * 1024;
 
+/// Bytes after which what is written so far is synced, so that little is left to wait for at the
+/// end.
+const SYNCED: usize = 8 * 1024 * 1024;
+
 /// A list that is being written under a temporary name: a JSON array, one entry a line. It is
 /// removed if it is not finished.
 #[derive(Debug)]
@@ -282,6 +289,7 @@ pub struct Draft {
     gathered: Vec<u8>,
     hasher: blake3::Hasher,
     is_empty: bool,
+    unsynced: usize,
     prepared: Prepared,
 }
 
@@ -292,6 +300,7 @@ impl Draft {
             gathered: Vec::with_capacity(PIECE),
             hasher: blake3::Hasher::new(),
             is_empty: true,
+            unsynced: 0,
             prepared: Prepared {
                 temporary,
                 digest: Vec::new(),
@@ -335,7 +344,12 @@ impl Draft {
 
     fn put(&mut self) -> Result<(), ExportError> {
         self.hasher.update(&self.gathered);
-        let written = self.file.write_all(&self.gathered);
+        let mut written = self.file.write_all(&self.gathered);
+        self.unsynced += self.gathered.len();
+        if self.unsynced >= SYNCED {
+            self.unsynced = 0;
+            written = written.and_then(|()| self.file.sync_data());
+        }
         self.gathered.clear();
         written.map_err(|error| self.failed(error))
     }
