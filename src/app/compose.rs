@@ -95,7 +95,7 @@ pub async fn baseline(
     store: &Store,
     exporter: &Exporter,
 ) -> Result<bool, Failure> {
-    let unreadable = |error: StoreError| Failure::System(error.into());
+    let unreadable = |error: StoreError| Failure::from(store.cannot_start(&error));
     let state = store.feed_state().await.map_err(unreadable)?;
     if !state.has_snapshot {
         let accept_empty = config.store.accept_empty_baseline;
@@ -134,7 +134,7 @@ pub async fn status(
     config: &Config,
     clock: &Clock,
 ) -> Result<Status, Failure> {
-    let unreadable = |error: StoreError| Failure::System(error.into());
+    let unreadable = |error: StoreError| Failure::from(store.cannot_start(&error));
     let now = clock.unix();
     let latest = now + LONGEST_WAIT.as_secs_f64();
     let recovered = store.recover(now, latest).await.map_err(unreadable)?;

@@ -1,6 +1,6 @@
 //! What can go wrong with the store. No message holds data of a row.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
@@ -28,6 +28,9 @@ pub enum StoreError {
     /// A job panicked; its writes were undone.
     #[error("the store met a defect of the program")]
     Panicked,
+    /// The file does not hold what the system was given to keep.
+    #[error("the store is damaged")]
+    Damaged,
     /// What is stored does not have the expected form.
     #[error("the store holds a row that cannot be understood ({0})")]
     Row(&'static str),
@@ -44,6 +47,7 @@ impl From<rusqlite::Error> for StoreError {
         match failure.code {
             ErrorCode::DiskFull => Self::Full,
             ErrorCode::ReadOnly => Self::ReadOnly,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged,
             ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => Self::Io(failure.extended_code),
             _ => Self::Other(failure.extended_code),
         }
@@ -93,4 +97,20 @@ pub enum OpenError {
         /// What `SQLite` or the system said.
         problem: String,
     },
+}
+
+impl OpenError {
+    /// What a failure at the start says of the file: damage is told from trouble with the system,
+    /// because the way out differs.
+    #[must_use]
+    pub fn of(path: &Path, error: &StoreError) -> Self {
+        let (path, problem) = (path.to_owned(), error.to_string());
+        match error {
+            StoreError::Damaged => Self::Unusable {
+                path,
+                problem: "is damaged".to_owned(),
+            },
+            _ => Self::System { path, problem },
+        }
+    }
 }

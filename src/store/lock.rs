@@ -1,6 +1,7 @@
 //! The lock that keeps a second process out of a data folder.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::error::OpenError;
@@ -30,4 +31,13 @@ impl FolderLock {
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
+}
+
+/// Whether the folder's file system takes no writes. Only trying tells: one that a kernel set to
+/// read-only after an error may still be listed as writable.
+pub fn is_read_only(folder: &Path) -> bool {
+    let opened = File::options()
+        .write(true)
+        .open(folder.join(super::LOCK_NAME));
+    opened.is_err_and(|error| error.kind() == ErrorKind::ReadOnlyFilesystem)
 }

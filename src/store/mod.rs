@@ -90,8 +90,8 @@ impl Store {
         let lock = lock::FolderLock::take(folder)?;
         let path = folder.join(FILE_NAME);
         let connection = open::open(&path)?;
-        let writer = writer::Writer::start(connection, limits, metrics)?;
-        let readers = reader::Readers::new(path);
+        let writer = writer::Writer::start(connection, limits, Arc::clone(&metrics))?;
+        let readers = reader::Readers::new(path, metrics);
         let inner = Inner {
             feed: DEFAULT_FEED.to_owned(),
             folder: folder.to_owned(),
@@ -108,6 +108,12 @@ impl Store {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.inner.folder
+    }
+
+    /// Why the program cannot start, when its store fails it then.
+    #[must_use]
+    pub fn cannot_start(&self, error: &StoreError) -> OpenError {
+        OpenError::of(&self.inner.folder.join(FILE_NAME), error)
     }
 
     /// Whether the run before this one ended in order. True for a new store.

@@ -12,6 +12,7 @@ use super::schema::{APPLICATION_ID, MIGRATIONS, version};
 /// Opens the database for writing.
 pub fn open(path: &Path) -> Result<Connection, OpenError> {
     match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => return Err(unusable(path, "is no file")),
         Ok(meta) if meta.len() == 0 => return Err(unusable(path, "is empty")),
         Ok(_) => {}
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => create(path)?,

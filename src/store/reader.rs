@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 
 use super::error::StoreError;
 use super::open::open_reader;
+use crate::telemetry::labels::StoreError as Operation;
+use crate::telemetry::metrics::Metrics;
 
 /// Readers that may work at once.
 const MAX_READERS: usize = 4;
@@ -16,14 +18,16 @@ pub struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Readers {
-    pub fn new(path: PathBuf) -> Self {
+    pub fn new(path: PathBuf, metrics: Arc<Metrics>) -> Self {
         Self {
             path,
             idle: Arc::default(),
             permits: Arc::new(Semaphore::new(MAX_READERS)),
+            metrics,
         }
     }
 
@@ -52,8 +56,12 @@ impl Readers {
             }
             result
         };
-        tokio::task::spawn_blocking(work)
+        let read = tokio::task::spawn_blocking(work)
             .await
-            .map_err(|_| StoreError::Panicked)?
+            .unwrap_or(Err(StoreError::Panicked));
+        if read.is_err() {
+            self.metrics.store_errors.inc((Operation::Read,));
+        }
+        read
     }
 }

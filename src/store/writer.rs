@@ -1,6 +1,7 @@
 //! The one thread that writes: group commit, and what happens when a commit fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -10,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::{OpenError, StoreError};
+use super::lock::is_read_only;
 use super::schema::{meta, put_meta};
 use super::{DEFAULT_FEED, Limits};
 use crate::telemetry::labels::StoreError as Operation;
@@ -114,16 +116,11 @@ impl Writer {
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
-        let failed = |e: &dyn std::fmt::Display| OpenError::System {
-            path: connection.path().unwrap_or_default().into(),
-            problem: e.to_string(),
-        };
-        let was_clean = meta(&connection, "clean")
-            .map_err(|e| failed(&e))?
-            .as_deref()
-            != Some("0");
-        put_meta(&connection, "clean", "0").map_err(|e| failed(&e))?;
-        let counters = Counters::load(&connection, limits).map_err(|e| failed(&e))?;
+        let path = Path::new(connection.path().unwrap_or_default()).to_owned();
+        let failed = |error: StoreError| OpenError::of(&path, &error);
+        let was_clean = meta(&connection, "clean").map_err(failed)?.as_deref() != Some("0");
+        put_meta(&connection, "clean", "0").map_err(failed)?;
+        let counters = Counters::load(&connection, limits).map_err(|e| failed(e.into()))?;
         let (jobs, queue) = mpsc::channel(CHANNEL);
         let (fatal_tx, fatal) = watch::channel(false);
         let writable = Arc::new(AtomicBool::new(true));
@@ -357,9 +354,8 @@ impl Worker {
 
     /// `SQLite` reports a file system that turned read-only as an I/O error.
     fn file_system_is_read_only(&self) -> bool {
-        let path = self.connection.path().unwrap_or_default();
-        rustix::fs::statvfs(path)
-            .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+        let file = Path::new(self.connection.path().unwrap_or_default());
+        file.parent().is_some_and(is_read_only)
     }
 
     fn set_writable(&self, writable: bool) {
