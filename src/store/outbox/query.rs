@@ -18,7 +18,7 @@ pub(in crate::store) fn delivery_row(row: &Row<'_>) -> rusqlite::Result<Delivery
         kind: row.get(3)?,
         processing_id: row.get(4)?,
         state: row.get(5)?,
-        attempts: row.get(6)?,
+        attempts: super::work::attempts(row.get(6)?),
         next_attempt: row.get(7)?,
         last_error: row.get(8)?,
     })

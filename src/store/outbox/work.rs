@@ -1,5 +1,6 @@
 //! The life of an entry: stored, claimed, settled.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
 use super::{Claimed, NewDelivery, Portion, Settlement};
@@ -68,6 +69,17 @@ pub(in crate::store) fn insert(
     Ok(superseded)
 }
 
+/// An entry that is damaged holds up no other: it is tried as it is, and fails alone.
+fn lossy(text: ValueRef<'_>) -> String {
+    let bytes = text.as_bytes_or_null().unwrap_or_default();
+    String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+}
+
+/// A number that no attempts lead to counts as all of them.
+pub(super) fn attempts(stored: i64) -> u32 {
+    u32::try_from(stored).unwrap_or(u32::MAX)
+}
+
 pub(in crate::store) fn claim(
     tx: &Connection,
     feed: &str,
@@ -91,10 +103,10 @@ pub(in crate::store) fn claim(
                     destination,
                     match_id: row.get(1)?,
                     kind: row.get(2)?,
-                    attempt: row.get::<_, u32>(3)?.saturating_add(1),
+                    attempt: attempts(row.get(3)?).saturating_add(1),
                     created: row.get(4)?,
                     traceparent: row.get(5)?,
-                    payload: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+                    payload: lossy(row.get_ref(6)?),
                     ahead: row.get(7)?,
                 })
             },
@@ -219,7 +231,9 @@ pub(in crate::store) fn recover(
     let mut statement =
         tx.prepare_cached("SELECT id, attempts, destination FROM outbox WHERE state = 'running'")?;
     let under_way: Vec<(i64, u32, String)> = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map([], |row| {
+            Ok((row.get(0)?, attempts(row.get(1)?), row.get(2)?))
+        })?
         .collect::<Result<_, _>>()?;
     let mut recovered = Vec::new();
     for (id, attempts, destination) in under_way {
