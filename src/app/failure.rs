@@ -14,6 +14,9 @@ pub enum Failure {
     /// A commit failed and its outcome is unknown.
     #[error("the store failed while committing; start again to read what was written")]
     Store,
+    /// A part of the daemon that runs as long as it does has ended.
+    #[error("a part of the program met a defect and ended; start again, nothing stored is lost")]
+    Worker,
     /// The one cycle of a oneshot run failed, or its list is held.
     #[error("{0}")]
     Cycle(String),
@@ -35,6 +38,7 @@ impl Failure {
             Self::Unusable(_) => 78,
             Self::Locked(_) => 75,
             Self::Store => 74,
+            Self::Worker => 70,
             Self::System(_) => 71,
             Self::Cycle(_) | Self::Deadline => 1,
         }

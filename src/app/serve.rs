@@ -78,15 +78,17 @@ impl App {
         let http = self.start_http(listeners, http_stopping)?;
         let mut work = self.start_work(&work_stopping, &cancelled);
         let fatal = tokio::select! {
-            () = raised(&mut stop) => false,
-            () = self.store.fatal() => true,
+            () = raised(&mut stop) => None,
+            () = self.store.fatal() => Some(Failure::Store),
+            // None of it ends by itself. Without it the daemon would accept what it never does.
+            Some(_) = work.join_next() => Some(Failure::Worker),
         };
         self.status.drain();
         http_stop.send_replace(true);
         work_stop.send_replace(true);
-        if fatal {
+        if let Some(failure) = fatal {
             http.shutdown();
-            return Err(Failure::Store);
+            return Err(failure);
         }
         let drained = self.drain(&mut work, &cancel, deadline, http);
         let in_time = tokio::time::timeout(deadline.total, drained).await;
