@@ -9,8 +9,13 @@
 )]
 
 mod admin;
+mod clock;
 mod contract;
+mod damage;
 mod deliveries;
+mod descriptors;
+mod disk;
+mod eio;
 mod limits;
 mod lists;
 mod outages;
@@ -21,3 +26,4 @@ mod shutdown;
 mod support;
 mod traces;
 mod triggers;
+mod unwell;

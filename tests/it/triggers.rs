@@ -233,3 +233,30 @@ async fn both_forms_of_the_metrics_tell_what_the_history_tells() {
     assert_eq!(outcomes, ["success", "success", "held", "failure"]);
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_panics_the_worker_is_given_up_and_the_rest_goes_on() {
+    let daemon = Daemon::start_at(Clock::system()).await;
+    // Whoever reads the list from now on panics.
+    let next = std::sync::Arc::clone(&daemon.next);
+    let poisoned = std::thread::spawn(move || {
+        let _held = next.lock().unwrap();
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    assert!(poisoned.join().is_err());
+    let first = daemon.process().await;
+    let error = first["error"].as_str().unwrap();
+    assert_eq!(error, "The cycle met a defect of the program");
+    for tries in 2..=5 {
+        assert_eq!(daemon.process().await["triggers"], tries);
+    }
+    let state = trigger(&daemon, &first["trigger_id"]).await;
+    assert_eq!(state["status"], "failed", "after its attempts");
+    let internal = "cycle_stage_failures_total{error_type=\"internal\",stage=\"compare\"}";
+    assert_eq!(daemon.counted(internal), 5.0);
+    assert_eq!(daemon.counted("cycles_in_progress"), 0.0);
+    daemon.next.clear_poison();
+    let record = daemon.look(list(&[a_match(1)])).await;
+    assert_eq!(record["changes"]["new"], 1);
+    daemon.stop().await;
+}

@@ -102,18 +102,23 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts this command and waits until it listens.
-    pub fn of(mut command: Command) -> Self {
+    pub fn of(command: Command) -> Self {
+        Self::try_of(command)
+            .unwrap_or_else(|(code, log)| panic!("the daemon did not start ({code:?}): {log}"))
+    }
+
+    /// The same; if it ends before it listens, its exit code and what it said.
+    pub fn try_of(mut command: Command) -> Result<Self, (Option<i32>, String)> {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut read = String::new();
         let address = loop {
             let mut line = String::new();
-            assert!(
-                log.read_line(&mut line).unwrap() > 0,
-                "the daemon did not start: {read}"
-            );
+            if log.read_line(&mut line).unwrap() == 0 {
+                return Err((child.wait().unwrap().code(), read));
+            }
             read.push_str(&line);
-            let line: Value = serde_json::from_str(&line).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
             if line["listener"] == "Public" {
                 break line["address"].as_str().unwrap().to_owned();
             }
@@ -122,12 +127,12 @@ impl Daemon {
             log.read_to_string(&mut read).unwrap();
             read
         });
-        Self {
+        Ok(Self {
             child,
             address,
             log: Some(rest),
             folder: None,
-        }
+        })
     }
 
     pub fn start(list: &ListService, settings: &[(&str, &str)]) -> Self {
@@ -179,13 +184,50 @@ impl Daemon {
 
     /// The body of the answer, which must be 200; the request line and headers are given.
     pub fn ask(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "{request}Host: x\r\nConnection: close\r\n\r\n").unwrap();
+        let (head, body) = self.exchange(request).expect("an answer");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}: {body}");
+        body
+    }
+
+    /// Head and body of whatever is answered, if anything is.
+    pub fn exchange(&self, request: &str) -> Option<(String, String)> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        write!(stream, "{request}Host: x\r\nConnection: close\r\n\r\n").ok()?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
-        body.to_owned()
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.to_owned(), body.to_owned()))
+    }
+
+    /// The value of a series, named with its labels.
+    pub fn counted(&self, series: &str) -> f64 {
+        let text = self.ask("GET /metrics/prom HTTP/1.1\r\n");
+        let series = format!("match_list_processor_{series} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&series));
+        line.unwrap_or_else(|| panic!("no {series}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// Waits until the series has this value.
+    pub fn await_count(&self, series: &str, value: f64) {
+        Self::await_until(&format!("{series} to be {value}"), || {
+            self.counted(series) == value
+        });
+    }
+
+    /// What `/triggers/{id}` says of a trigger.
+    pub fn trigger(&self, id: &str) -> Value {
+        serde_json::from_str(&self.ask(&format!("GET /triggers/{id} HTTP/1.1\r\n"))).unwrap()
+    }
+
+    /// Waits until every one of these triggers is done.
+    pub fn await_done(&self, ids: &[String]) {
+        for id in ids {
+            Self::await_until(&format!("{id} to be done"), || {
+                self.trigger(id)["status"] == "done"
+            });
+        }
     }
 
     /// Triggers a cycle and returns its record.
@@ -195,7 +237,7 @@ impl Daemon {
         serde_json::from_str(&self.ask(&request)).unwrap()
     }
 
-    fn await_until(what: &str, done: impl Fn() -> bool) {
+    pub fn await_until(what: &str, done: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !done() {
             assert!(Instant::now() < deadline, "waited in vain for {what}");

@@ -113,6 +113,11 @@ impl Daemon {
 
     /// Stops in order and starts again on the same folder.
     pub async fn restart(self) -> Self {
+        self.restart_after(|| ()).await
+    }
+
+    /// The same, with something done to the folder in between.
+    pub async fn restart_after(self, between: impl FnOnce()) -> Self {
         let (clock, folder, next) = (
             self.clock.clone(),
             Arc::clone(&self.folder),
@@ -120,6 +125,7 @@ impl Daemon {
         );
         let settings = self.settings.clone();
         self.stop().await;
+        between();
         Self::compose(clock, folder, next, settings).await
     }
 
@@ -192,15 +198,35 @@ impl Daemon {
 
     /// Waits until the series, named with its labels, has this value.
     pub async fn await_count(&self, series: &str, value: f64) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.counted(series) != value {
+        let patience = Duration::from_secs(20);
+        self.await_figure(patience, series, |found| found == value)
+            .await;
+    }
+
+    /// Waits for this long at most until the series satisfies `done`.
+    pub async fn await_figure(&self, patience: Duration, series: &str, done: impl Fn(f64) -> bool) {
+        let deadline = Instant::now() + patience;
+        while !done(self.counted(series)) {
             let found = self.counted(series);
             assert!(
                 Instant::now() < deadline,
-                "waited in vain for {series} to be {value}: {found}"
+                "waited in vain for {series}: {found}"
             );
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Waits until the series is above zero.
+    pub async fn await_some(&self, series: &str) {
+        let patience = Duration::from_secs(20);
+        self.await_figure(patience, series, |found| found > 0.0)
+            .await;
+    }
+
+    /// Reads the metrics as Prometheus does, which brings those up to date that the store tells.
+    pub async fn scrape(&self) {
+        let request = self.client.get(format!("{}/metrics/prom", self.public));
+        assert_eq!(request.send().await.unwrap().status(), 200);
     }
 
     /// A connection to the public listener, on which nothing takes long.

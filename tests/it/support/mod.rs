@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod daemon;
+pub mod faults;
 pub mod matches;
 pub mod neighbours;
 pub mod receivers;

@@ -47,9 +47,19 @@ impl Asked {
     }
 }
 
+/// Where nobody listens.
+pub fn unused_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
 /// Serves each connection on a thread of its own.
 pub fn serve(each: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    serve_at("127.0.0.1:0".parse().unwrap(), each)
+}
+
+fn serve_at(address: SocketAddr, each: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind(address).unwrap();
     let address = listener.local_addr().unwrap();
     let each = Arc::new(each);
     std::thread::spawn(move || {
@@ -155,6 +165,8 @@ pub enum Mood {
     Well,
     Status(u16),
     SaysError,
+    /// Answers an upload with these bytes and closes.
+    Raw(&'static [u8]),
     /// Takes uploads and does not answer them before the mood changes.
     Hangs,
 }
@@ -188,9 +200,13 @@ struct DriveState {
 
 impl Drive {
     pub fn start() -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap())
+    }
+
+    pub fn start_at(address: SocketAddr) -> Self {
         let shared: Arc<Shared> = Arc::default();
         let theirs = Arc::clone(&shared);
-        let address = serve(move |mut stream| {
+        let address = serve_at(address, move |mut stream| {
             let Some(asked) = Asked::read(&stream) else {
                 return;
             };
@@ -301,6 +317,10 @@ fn handle(shared: &Shared, asked: &Asked) -> Vec<u8> {
                 "{{\"status\":\"success\",\"file_url\":\"https://drive.example/{number}\"}}"
             );
             answer("200 OK", "", body.as_bytes())
+        }
+        Mood::Raw(bytes) => {
+            state.refused += 1;
+            bytes.to_vec()
         }
         Mood::Status(code) => {
             state.refused += 1;

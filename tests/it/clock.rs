@@ -1,0 +1,115 @@
+//! A wall clock that jumps by days, both ways: whatever runs by timers goes on, and a stored "not
+//! before" that the jump left far ahead holds nothing up.
+
+use jiff::SignedDuration;
+use match_list_processor::clock::Clock;
+use serde_json::Value;
+
+use crate::process::Folder;
+use crate::support::binary;
+use crate::support::daemon::Daemon;
+use crate::support::matches::{a_match, list, matches};
+use crate::support::neighbours::{Drive, ListService, Mood, answer};
+
+const DAYS: SignedDuration = SignedDuration::from_hours(5 * 24);
+const ASSETS: &str = "deliveries_total{destination=\"assets\",result=\"delivered\"}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_waits_for_no_clock_that_was_set_back() {
+    let drive = Drive::start();
+    // The service seems well, so that nothing but the schedule tries again.
+    drive.mood(Mood::SaysError);
+    let url = drive.url();
+    let daemon = Daemon::start_with(Clock::system(), &[("ASSET_STORE_URL", &url)]).await;
+    daemon.look(list(&[a_match(1)])).await;
+    daemon
+        .await_deliveries("a failed attempt", |row| {
+            row["last_error"].is_string() || row["kind"] == "group_info"
+        })
+        .await;
+    daemon.clock.advance(-DAYS);
+    drive.mood(Mood::Well);
+    daemon
+        .await_deliveries("all files", |row| row["state"] == "delivered")
+        .await;
+    assert_eq!(daemon.counted(ASSETS), 2.0);
+    assert_eq!(daemon.look(list(&matches(1..3))).await["status"], "success");
+    daemon.await_count(ASSETS, 4.0).await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_not_before_from_a_clock_that_was_ahead_is_clamped_at_the_start() {
+    let drive = Drive::start();
+    drive.mood(Mood::SaysError);
+    let url = drive.url();
+    let daemon = Daemon::start_with(Clock::system(), &[("ASSET_STORE_URL", &url)]).await;
+    daemon.clock.advance(DAYS);
+    daemon.look(list(&[a_match(1)])).await;
+    daemon
+        .await_deliveries("a failed attempt", |row| {
+            row["last_error"].is_string() || row["kind"] == "group_info"
+        })
+        .await;
+    daemon.clock.advance(-DAYS);
+    let daemon = daemon.restart().await;
+    let latest = daemon.clock.unix() + 26.0 * 3600.0;
+    for row in daemon.deliveries().await {
+        assert!(row["next_attempt"].as_f64().unwrap() <= latest, "{row}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_list_is_held_no_longer_by_a_clock_that_jumps() {
+    let daemon = Daemon::start_with(Clock::system(), &[("HOLD_CONFIRM_SECONDS", "1")]).await;
+    daemon.look(list(&matches(1..31))).await;
+    daemon.clock.advance(DAYS);
+    let half = list(&matches(1..11));
+    assert_eq!(daemon.look(half.clone()).await["outcome"], "held");
+    daemon.clock.advance(-DAYS);
+    // The daemon looks again by itself.
+    let accepted = "cycles_total{outcome=\"success\"}";
+    daemon.await_count(accepted, 2.0).await;
+    assert_eq!(daemon.exported().as_array().unwrap().len(), 10);
+    daemon.stop().await;
+}
+
+/// What the daemon takes the time to be, Unix seconds.
+fn time(daemon: &binary::Daemon) -> f64 {
+    let health = daemon.exchange("GET /health HTTP/1.1\r\n").unwrap().1;
+    let health: Value = serde_json::from_str(&health).unwrap();
+    health["timestamp"].as_f64().unwrap()
+}
+
+#[test]
+fn cycles_keep_their_pace_while_the_machine_s_clock_jumps() {
+    let (folder, lists) = (Folder::new(), ListService::start());
+    lists.answer(answer("200 OK", "", &list(&[a_match(1)])));
+    let (url, jump) = (lists.url(), folder.path("jump"));
+    let set = |offset: &str| std::fs::write(&jump, offset).unwrap();
+    set("+0d");
+    let mut command = folder.command(&[
+        ("API_BASE_URL", url.as_str()),
+        ("RUN_MODE", "service"),
+        ("SERVICE_INTERVAL", "1"),
+    ]);
+    command
+        .env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1")
+        .env("FAKETIME_TIMESTAMP_FILE", &jump)
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let daemon = binary::Daemon::of(command);
+    let began = time(&daemon);
+    for (offset, days) in [("+0d", 0.0), ("+5d", 5.0), ("-5d", -5.0), ("+0d", 0.0)] {
+        set(offset);
+        let jumped = (time(&daemon) - began) / 86_400.0;
+        assert!((jumped - days).abs() < 0.1, "{offset}: {jumped}");
+        lists.await_asked(lists.asked().len() + 2);
+    }
+    let failed = "cycles_total{outcome=\"failure\"}";
+    assert_eq!(daemon.counted(failed), 0.0);
+    assert_eq!(daemon.process("")["status"], "success");
+    daemon.await_count(ASSETS, 2.0);
+    daemon.stop();
+}
