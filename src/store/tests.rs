@@ -439,3 +439,22 @@ fn a_body_that_no_value_can_hold_is_told_by_its_size() {
     assert_eq!(trigger_data(Some("[1]")), serde_json::json!([1]));
     assert_eq!(trigger_data(None), serde_json::Value::Null);
 }
+
+/// A value that a plan could depend on makes `SQLite` parse the statement again for the next one.
+#[test]
+fn a_kept_statement_is_parsed_once_whatever_is_bound() {
+    use rusqlite::StatementStatus::RePrepare;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let writer = open::open(&path).unwrap();
+    for connection in [open::open_reader(&path).unwrap(), writer] {
+        for _ in 0..3 {
+            let sql = "SELECT coalesce(max(upto), 0) FROM served WHERE feed = ?1";
+            let mut statement = connection.prepare_cached(sql).unwrap();
+            let upto: i64 = statement
+                .query_row([DEFAULT_FEED], |row| row.get(0))
+                .unwrap();
+            assert_eq!((upto, statement.get_status(RePrepare)), (0, 0));
+        }
+    }
+}
