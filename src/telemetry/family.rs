@@ -2,10 +2,11 @@
 //! exists from the start with the value zero.
 
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use prometheus::core::Collector;
 use prometheus::{
-    CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
 };
 
 use super::labels::{Code, Label, Method, Route};
@@ -23,6 +24,12 @@ pub trait LabelSet: Copy {
 
     /// Hands the values to `f` without allocating.
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R;
+
+    /// How many series a family keeps at hand, so that counting needs no look-up by text.
+    fn slots() -> usize;
+
+    /// Where this series is kept; none for one that is looked up every time.
+    fn slot(self) -> Option<usize>;
 }
 
 impl LabelSet for () {
@@ -35,6 +42,12 @@ impl LabelSet for () {
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
         f(&[])
     }
+    fn slots() -> usize {
+        1
+    }
+    fn slot(self) -> Option<usize> {
+        Some(0)
+    }
 }
 
 impl<A: Label> LabelSet for (A,) {
@@ -46,6 +59,12 @@ impl<A: Label> LabelSet for (A,) {
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
         f(&[self.0.text()])
+    }
+    fn slots() -> usize {
+        A::all().len()
+    }
+    fn slot(self) -> Option<usize> {
+        Some(self.0.index())
     }
 }
 
@@ -61,6 +80,12 @@ impl<A: Label, B: Label> LabelSet for (A, B) {
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
         f(&[self.0.text(), self.1.text()])
+    }
+    fn slots() -> usize {
+        A::all().len() * B::all().len()
+    }
+    fn slot(self) -> Option<usize> {
+        Some(self.0.index() * B::all().len() + self.1.index())
     }
 }
 
@@ -90,6 +115,12 @@ impl LabelSet for Endpoint {
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
         f(&[self.0.text(), self.1.text()])
+    }
+    fn slots() -> usize {
+        <(Method, Route)>::slots()
+    }
+    fn slot(self) -> Option<usize> {
+        (self.0, self.1).slot()
     }
 }
 
@@ -124,6 +155,14 @@ impl LabelSet for Answer {
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
         f(&[self.0.text(), self.1.text(), self.2.text()])
+    }
+    fn slots() -> usize {
+        <(Method, Route)>::slots()
+    }
+    /// Only what is answered in the usual case is worth its place.
+    fn slot(self) -> Option<usize> {
+        let usual = self.2.0 == http::StatusCode::OK;
+        usual.then(|| (self.0, self.1).slot())?
     }
 }
 
@@ -193,6 +232,7 @@ macro_rules! family {
         #[derive(Clone, Debug)]
         pub struct $name<L: LabelSet> {
             vec: $vec,
+            at_hand: Box<[OnceLock<$value>]>,
             labels: PhantomData<fn(L)>,
         }
 
@@ -205,14 +245,23 @@ macro_rules! family {
                 let (spec, opts) = spec::<L>(name, $kind, help, buckets);
                 let vec = Self::build(opts, &spec);
                 to.add(&vec, spec);
-                let family = Self { vec, labels: PhantomData };
+                let at_hand = (0..L::slots()).map(|_| OnceLock::new()).collect();
+                let family = Self { vec, at_hand, labels: PhantomData };
                 for labels in L::zeroes() {
-                    family.child(labels);
+                    family.look_up(labels);
                 }
                 family
             }
 
-            fn child(&self, labels: L) -> $value {
+            /// Runs `f` on one series. It is made when it is first used, if it was not before.
+            fn child<R>(&self, labels: L, f: impl FnOnce(&$value) -> R) -> R {
+                match labels.slot() {
+                    Some(slot) => f(self.at_hand[slot].get_or_init(|| self.look_up(labels))),
+                    None => f(&self.look_up(labels)),
+                }
+            }
+
+            fn look_up(&self, labels: L) -> $value {
                 labels.with(|values| self.vec.with_label_values(values))
             }
         }
@@ -222,10 +271,6 @@ macro_rules! family {
 family!(
     /// Counts events.
     Counter, IntCounterVec, prometheus::IntCounter, "counter"
-);
-family!(
-    /// Counts in fractions.
-    FloatCounter, CounterVec, prometheus::Counter, "counter"
 );
 family!(
     /// A whole number that goes up and down.
@@ -247,24 +292,18 @@ impl<L: LabelSet> Counter<L> {
 
     /// Adds one.
     pub fn inc(&self, labels: L) {
-        self.child(labels).inc();
+        self.child(labels, prometheus::IntCounter::inc);
     }
 
     /// Adds `n`.
     pub fn add(&self, labels: L, n: u64) {
-        self.child(labels).inc_by(n);
+        self.child(labels, |counter| counter.inc_by(n));
     }
 
     /// The count so far.
     #[must_use]
     pub fn get(&self, labels: L) -> u64 {
-        self.child(labels).get()
-    }
-}
-
-impl<L: LabelSet> FloatCounter<L> {
-    fn build(opts: Opts, spec: &FamilySpec) -> CounterVec {
-        CounterVec::new(opts, &spec.labels).expect("a legal name")
+        self.child(labels, prometheus::IntCounter::get)
     }
 }
 
@@ -275,7 +314,7 @@ impl<L: LabelSet> Gauge<L> {
 
     /// Sets the value.
     pub fn set(&self, labels: L, value: i64) {
-        self.child(labels).set(value);
+        self.child(labels, |gauge| gauge.set(value));
     }
 
     /// Sets the value from a size.
@@ -286,13 +325,13 @@ impl<L: LabelSet> Gauge<L> {
     /// The present value.
     #[must_use]
     pub fn get(&self, labels: L) -> i64 {
-        self.child(labels).get()
+        self.child(labels, prometheus::IntGauge::get)
     }
 
     /// Adds one until the guard is dropped, also by a panic or a cancelled future.
     #[must_use]
     pub fn guard(&self, labels: L) -> InFlight {
-        let gauge = self.child(labels);
+        let gauge = self.child(labels, Clone::clone);
         gauge.inc();
         InFlight(gauge)
     }
@@ -315,13 +354,13 @@ impl<L: LabelSet> FloatGauge<L> {
 
     /// Sets the value.
     pub fn set(&self, labels: L, value: f64) {
-        self.child(labels).set(value);
+        self.child(labels, |gauge| gauge.set(value));
     }
 
     /// The present value.
     #[must_use]
     pub fn get(&self, labels: L) -> f64 {
-        self.child(labels).get()
+        self.child(labels, prometheus::Gauge::get)
     }
 }
 
@@ -333,11 +372,43 @@ impl<L: LabelSet> Histogram<L> {
 
     /// Records a duration.
     pub fn observe(&self, labels: L, duration: std::time::Duration) {
-        self.child(labels).observe(duration.as_secs_f64());
+        self.observe_seconds(labels, duration.as_secs_f64());
     }
 
     /// Records a value in seconds.
     pub fn observe_seconds(&self, labels: L, seconds: f64) {
-        self.child(labels).observe(seconds);
+        self.child(labels, |histogram| histogram.observe(seconds));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::labels::{TriggerResult, TriggerSource};
+
+    #[test]
+    fn every_series_counts_for_itself() {
+        let mut to = Registrar::default();
+        let pairs = Counter::<(TriggerSource, TriggerResult)>::register(&mut to, "a", &["A."], &[]);
+        let answers = Counter::<Answer>::register(&mut to, "b", &["B."], &[]);
+        let each: Vec<_> = <(TriggerSource, TriggerResult)>::zeroes();
+        let usual: Vec<_> = <(Method, Route)>::zeroes();
+        let statuses = [http::StatusCode::OK, http::StatusCode::NOT_FOUND];
+        let asked: Vec<_> = statuses
+            .iter()
+            .flat_map(|&code| usual.iter().map(move |&(m, r)| Answer(m, r, Code(code))))
+            .collect();
+        for (n, &labels) in each.iter().enumerate() {
+            pairs.add(labels, n as u64);
+        }
+        for (n, &labels) in asked.iter().enumerate() {
+            answers.add(labels, n as u64);
+        }
+        for (n, labels) in each.into_iter().enumerate() {
+            assert_eq!(pairs.look_up(labels).get(), n as u64, "{labels:?}");
+        }
+        for (n, labels) in asked.into_iter().enumerate() {
+            assert_eq!(answers.look_up(labels).get(), n as u64, "{labels:?}");
+        }
     }
 }

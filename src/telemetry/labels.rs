@@ -17,6 +17,9 @@ pub trait Label: Copy + 'static {
 
     /// The value as text.
     fn text(self) -> &'static str;
+
+    /// Its place among all values.
+    fn index(self) -> usize;
 }
 
 macro_rules! label_names {
@@ -25,6 +28,7 @@ macro_rules! label_names {
             const NAME: &'static str = $name;
             fn all() -> &'static [Self] { Self::ALL }
             fn text(self) -> &'static str { self.label() }
+            fn index(self) -> usize { self as usize }
         })+
     };
 }
