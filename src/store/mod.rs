@@ -56,7 +56,7 @@ pub struct Store {
 }
 
 struct Inner {
-    feed: String,
+    feed: Arc<str>,
     folder: PathBuf,
     writer: writer::Writer,
     readers: reader::Readers,
@@ -93,7 +93,7 @@ impl Store {
         let writer = writer::Writer::start(connection, limits, Arc::clone(&metrics))?;
         let readers = reader::Readers::new(path, metrics);
         let inner = Inner {
-            feed: DEFAULT_FEED.to_owned(),
+            feed: DEFAULT_FEED.into(),
             folder: folder.to_owned(),
             writer,
             readers,
@@ -186,10 +186,10 @@ impl Store {
         &self,
         job: impl FnOnce(&rusqlite::Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.inner.readers.run(self.inner.feed.clone(), job).await
+        self.inner.readers.run(self.feed(), job).await
     }
 
-    fn feed(&self) -> String {
-        self.inner.feed.clone()
+    fn feed(&self) -> Arc<str> {
+        Arc::clone(&self.inner.feed)
     }
 }

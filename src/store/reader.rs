@@ -33,7 +33,7 @@ impl Readers {
 
     pub async fn run<T: Send + 'static>(
         &self,
-        feed: String,
+        feed: Arc<str>,
         job: impl FnOnce(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = Arc::clone(&self.permits)

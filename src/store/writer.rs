@@ -231,14 +231,9 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Ok(job) = queue.try_recv()
-            {
-                batch.push(job);
-            }
-            self.batch(batch);
+        let mut batch = Vec::new();
+        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.batch(&mut batch);
         }
         // Folds the log into the database, so that a copy of the one file is whole.
         let _ = self
@@ -246,22 +241,23 @@ impl Worker {
             .pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()));
     }
 
-    fn batch(&mut self, mut batch: Vec<Box<dyn Job>>) {
+    /// Does the jobs and answers them; leaves none.
+    fn batch(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         let begun = Instant::now();
         let before = self.counters.clone();
-        if let Err(error) = self.transaction(&mut batch) {
+        if let Err(error) = self.transaction(batch) {
             self.counters = before;
             if !self.connection.is_autocommit() {
                 let _ = self.statement("ROLLBACK");
             }
-            for job in &mut batch {
+            for job in batch.iter_mut() {
                 job.refuse(error.clone());
             }
         }
         self.metrics
             .store_commit_duration
             .observe((), begun.elapsed());
-        for job in batch {
+        for job in batch.drain(..) {
             job.answer();
         }
     }
