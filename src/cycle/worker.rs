@@ -20,6 +20,13 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// The longest sleep, after which the queue is looked at in any case.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
+/// Triggers of one cycle by which a stream of them is told from a few.
+const STREAM: usize = 16;
+
+/// Rest between two cycles of a stream: the next one serves more, and the neighbour that has the
+/// list is not asked hundreds of times a second.
+const REST: Duration = Duration::from_millis(10);
+
 /// When cycles run without being asked from outside.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
@@ -90,6 +97,7 @@ impl Worker {
             };
             let upto = waiting.upto;
             let failures = waiting.failures;
+            let rest = rest_after(waiting.count);
             tokio::select! {
                 biased;
                 ran = self.run_isolated(waiting) => self.note(&mut agenda, upto, failures, ran),
@@ -97,6 +105,12 @@ impl Worker {
                     self.cycle.metrics.cycles.inc((Outcome::Cancelled,));
                     tracing::warn!("the running cycle was given up; its triggers wait for the next start");
                     return;
+                }
+            }
+            if let Some(rest) = rest {
+                tokio::select! {
+                    () = tokio::time::sleep(rest) => {}
+                    () = raised(&mut stop) => return,
                 }
             }
         }
@@ -212,6 +226,11 @@ impl Worker {
     }
 }
 
+/// None for so few triggers that whoever sent them may wait for the next cycle.
+fn rest_after(triggers: usize) -> Option<Duration> {
+    (triggers >= STREAM).then_some(REST)
+}
+
 /// The neighbour's own wish is honoured where it is longer than the backoff. When the oldest
 /// triggers have just been given up, the others wait for the longest step of the schedule.
 fn retry(upto: i64, failures: u32, report: &Report) -> (i64, Instant) {
@@ -249,5 +268,11 @@ mod tests {
         assert_eq!(agenda(before).next(now), None);
         assert_eq!(agenda(now).next(now), None);
         assert_eq!(agenda(after).next(now), Some(after));
+    }
+
+    #[test]
+    fn only_a_stream_of_triggers_is_paced() {
+        assert_eq!(rest_after(STREAM - 1), None);
+        assert_eq!(rest_after(STREAM), Some(REST));
     }
 }
