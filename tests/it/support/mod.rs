@@ -6,3 +6,4 @@ pub mod faults;
 pub mod matches;
 pub mod neighbours;
 pub mod receivers;
+pub mod wire;

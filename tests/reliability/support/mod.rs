@@ -1,0 +1,49 @@
+//! What the harnesses share.
+
+// What one harness leaves unused another may use.
+#[allow(dead_code)]
+pub mod daemon;
+pub mod summary;
+pub mod violation;
+pub mod weakened;
+#[allow(dead_code)]
+#[path = "../../it/support/wire.rs"]
+pub mod wire;
+
+use std::path::PathBuf;
+
+pub use anyhow::Result;
+
+/// What every harness can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Common {
+    /// Appends one line of JSON per harness.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// The program to try; else the one that this build made.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
+}
+
+impl Common {
+    /// The program to try.
+    pub fn binary(&self) -> PathBuf {
+        let built = env!("CARGO_BIN_EXE_match-list-processor");
+        self.binary.clone().unwrap_or_else(|| built.into())
+    }
+}
+
+/// Where a harness keeps what a violation must be judged by; emptied if it was there.
+pub fn evidence(name: &str) -> Result<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Random numbers that depend on nothing but the seed and the round, so that each round can be
+/// had again alone.
+pub fn random(seed: u64, round: u64) -> fastrand::Rng {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    fastrand::Rng::with_seed(rng.u64(..) ^ round.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
