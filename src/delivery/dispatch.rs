@@ -178,7 +178,7 @@ impl Dispatcher {
         let payload: Payload = serde_json::from_str(&claimed.payload)
             .map_err(|_| CallError::of(ErrorKind::Internal, "the stored payload cannot be read"))?;
         self.destinations
-            .deliver(payload, claimed.attempt > 1)
+            .deliver(payload, claimed.idempotency_key(), claimed.attempt > 1)
             .await
     }
 

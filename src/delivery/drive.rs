@@ -102,6 +102,7 @@ impl Drive {
             .caller
             .client
             .post(endpoint(&self.base, "/upload_file"))
+            .header("idempotency-key", format!("\"{}\"", upload.idempotency_key))
             .multipart(form);
         let call = Call {
             request,

@@ -40,12 +40,17 @@ pub struct Destinations {
 }
 
 impl Destinations {
-    /// Makes and stores a file; returns where it can be looked at. `again` says that it is not the
-    /// first attempt.
+    /// Makes and stores a file; returns where it can be looked at. `idempotency_key` is the same at
+    /// each attempt; `again` says that it is not the first.
     ///
     /// # Errors
     /// Whatever the neighbours answered.
-    pub async fn deliver(&self, payload: Payload, again: bool) -> Result<String, CallError> {
+    pub async fn deliver(
+        &self,
+        payload: Payload,
+        idempotency_key: String,
+        again: bool,
+    ) -> Result<String, CallError> {
         let bytes = match payload.content {
             Content::Text(text) => Bytes::from(text),
             Content::Avatar {
@@ -66,6 +71,7 @@ impl Destinations {
             }
         };
         let upload = Upload {
+            idempotency_key,
             folder: payload.folder,
             file_name: payload.file_name,
             content_type: payload.content_type,

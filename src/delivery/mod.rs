@@ -21,6 +21,8 @@ use crate::client::{CallError, Health};
 /// A file to be stored.
 #[derive(Clone, Debug)]
 pub struct Upload {
+    /// The same at each attempt, so that the receiver can tell a repeat from something new.
+    pub idempotency_key: String,
     /// The folder, its parts joined by `/`.
     pub folder: String,
     /// The name in the folder.

@@ -101,6 +101,19 @@ async fn an_outage_with_a_restart_in_between_loses_nothing() {
     daemon
         .await_deliveries("all files", |row| row["state"] == "delivered")
         .await;
+    for (file, key) in drive.keys() {
+        let same = |other: &&(String, String)| other.0 == file || other.1 == key;
+        assert!(key.starts_with("\"delivery-"), "{key}");
+        assert!(
+            drive
+                .keys()
+                .iter()
+                .filter(same)
+                .all(|other| *other == (file.clone(), key.clone())),
+            "a key is the same at each attempt, also of the next run, and for nothing else: {:?}",
+            drive.keys()
+        );
+    }
     let mut stored = names(&drive);
     for id in 1..3 {
         let place = |kind: &str| {

@@ -50,6 +50,15 @@ pub struct Claimed {
     pub payload: String,
 }
 
+impl Claimed {
+    /// The same at each attempt. The time keeps it apart from the keys of a store that was lost or
+    /// put back from a backup, whose ids come again.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        format!("delivery-{}-{:.0}", self.id, self.created * 1e3)
+    }
+}
+
 /// Which deliveries are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Portion {

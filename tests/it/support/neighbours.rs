@@ -125,6 +125,7 @@ struct DriveState {
     uploads: Vec<(String, String)>,
     bodies: Vec<String>,
     begun: Vec<Instant>,
+    keys: Vec<(String, String)>,
     refused: usize,
 }
 
@@ -184,6 +185,11 @@ impl Drive {
         self.state().bodies.clone()
     }
 
+    /// File name and idempotency key of each upload, also of those that were refused.
+    pub fn keys(&self) -> Vec<(String, String)> {
+        self.state().keys.clone()
+    }
+
     /// Uploads that began while another below the folder of the same day was under way.
     pub fn collisions(&self) -> usize {
         self.state().collisions
@@ -228,6 +234,8 @@ fn handle(shared: &Shared, asked: &Asked) -> Vec<u8> {
     let slowness = {
         let mut state = shared.state.lock().unwrap();
         state.begin(&day);
+        let key = asked.header("idempotency-key").unwrap_or_default();
+        state.keys.push((file.clone(), key));
         state.slowness
     };
     shared.changed.notify_all();

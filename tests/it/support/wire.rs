@@ -20,15 +20,11 @@ impl Asked {
                 return None;
             }
         }
-        let header = |name: &str| {
-            head.lines()
-                .find_map(|line| line.to_lowercase().strip_prefix(name).map(str::to_owned))
-        };
         let mut body = Vec::new();
-        if let Some(length) = header("content-length: ") {
+        if let Some(length) = header(&head, "content-length") {
             body = vec![0; length.parse().unwrap()];
             reader.read_exact(&mut body).ok()?;
-        } else if header("transfer-encoding: chunked").is_some() {
+        } else if header(&head, "transfer-encoding").is_some() {
             loop {
                 let mut size = String::new();
                 reader.read_line(&mut size).ok()?;
@@ -43,6 +39,20 @@ impl Asked {
         }
         Some(Self { head, body })
     }
+
+    /// The value of this header, whose name is given in lower case.
+    pub fn header(&self, name: &str) -> Option<String> {
+        header(&self.head, name)
+    }
+}
+
+fn header(head: &str, name: &str) -> Option<String> {
+    head.lines().find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found
+            .eq_ignore_ascii_case(name)
+            .then(|| value.trim().to_owned())
+    })
 }
 
 /// Where nobody listens.
