@@ -46,6 +46,15 @@ pub struct FeedState {
     pub held: Option<Held>,
 }
 
+impl FeedState {
+    /// Whether this is the digest of a file that this program exported.
+    pub(super) fn exported(&self, digest: &[u8]) -> bool {
+        [&self.export_digest, &self.export_before]
+            .into_iter()
+            .any(|known| known.as_deref() == Some(digest))
+    }
+}
+
 /// A list that cannot be true and waits for a second look.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
@@ -151,16 +160,23 @@ impl Store {
         .await
     }
 
-    /// Notes what the exported file holds now.
+    /// Notes what the exported file will hold next, and what the one in place holds, if it is
+    /// this program's.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn exported(&self, digest: Vec<u8>) -> Result<(), StoreError> {
+    pub async fn exported(
+        &self,
+        digest: Vec<u8>,
+        in_place: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
         let feed = self.feed();
         self.write(move |tx, _| {
             ensure_feed(tx, &feed)?;
-            tx.prepare_cached("UPDATE feeds SET export_before = export_digest, export_digest = ?2 WHERE feed = ?1")?
-                .execute(params![feed, digest])?;
+            let sql = "UPDATE feeds SET export_before = coalesce(?3, export_before), \
+                       export_digest = ?2 WHERE feed = ?1";
+            tx.prepare_cached(sql)?
+                .execute(params![feed, digest, in_place])?;
             Ok(())
         })
         .await

@@ -167,12 +167,7 @@ impl Exporter {
         if stamp.is_none() || stamp == *self.seen() {
             return Ok(());
         }
-        let digest = self.digest()?;
-        let ours = [&before.export_digest, &before.export_before];
-        if ours
-            .into_iter()
-            .any(|known| known.as_ref() == digest.as_ref())
-        {
+        if self.digest()?.is_none_or(|digest| before.exported(&digest)) {
             return Ok(());
         }
         let aside = self.set_aside("foreign")?;
@@ -253,12 +248,25 @@ impl Exporter {
     /// # Errors
     /// When the store or the file fails.
     pub async fn rewrite(&self, store: &Store, state: &FeedState) -> Result<(), ExportError> {
-        let prepared = self.prepare_from(store).await?;
-        store.exported(prepared.digest().to_vec()).await?;
+        let prepared = self.announce(store, state).await?;
         let (exporter, state) = (self.clone(), state.clone());
         tokio::task::spawn_blocking(move || exporter.publish(prepared, &state))
             .await
             .map_err(|_| StoreError::Panicked)?
+    }
+
+    /// Writes the list under a temporary name and notes its digest in the store.
+    pub(super) async fn announce(
+        &self,
+        store: &Store,
+        state: &FeedState,
+    ) -> Result<Prepared, ExportError> {
+        let prepared = self.prepare_from(store).await?;
+        // However often this is interrupted before the rename, the file that is in place must stay
+        // known as this program's own.
+        let in_place = self.digest()?.filter(|digest| state.exported(digest));
+        store.exported(prepared.digest().to_vec(), in_place).await?;
+        Ok(prepared)
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Option<Stamp>> {

@@ -458,3 +458,65 @@ fn a_kept_statement_is_parsed_once_whatever_is_bound() {
         }
     }
 }
+
+/// Commits a snapshot of one match, exported but for its last step.
+async fn commit_exported(
+    store: &Store,
+    exporter: &Exporter,
+    n: u64,
+    body: &'static str,
+) -> Prepared {
+    let body = bytes::Bytes::from_static(body.as_bytes());
+    let mut draft = exporter.begin().unwrap();
+    draft.entry(&body).unwrap();
+    let prepared = draft.finish().unwrap();
+    let one = MatchWrite {
+        id: 1,
+        fingerprint: [0; 16],
+        date: None,
+        raw: 0..body.len(),
+    };
+    let snapshot = SnapshotWrite {
+        matches: MatchWrites {
+            body,
+            upserts: vec![one],
+            gone: vec![],
+        },
+        export_digest: Some(prepared.digest().to_vec()),
+        ..SnapshotWrite::default()
+    };
+    let end = CycleEnd::Success {
+        snapshot: Some(snapshot),
+        changes: vec![],
+        deliveries: vec![],
+    };
+    store.commit_cycle(cycle(n, 0, end)).await.unwrap();
+    prepared
+}
+
+#[tokio::test]
+async fn an_export_that_is_interrupted_twice_is_not_taken_for_somebody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    // Each start of the program has one of its own, which has seen nothing yet.
+    let started = || Exporter::new(folder.path(), "list.json", Arc::new(Metrics::new()));
+    let exporter = started();
+    let first = commit_exported(&store, &exporter, 1, "{\"matchid\":1}").await;
+    exporter.publish(first, &FeedState::default()).unwrap();
+    // Interrupted before the rename, and again at the same place of the next start.
+    drop(commit_exported(&store, &exporter, 2, "{\"matchid\":1,\"a\":2}").await);
+    let state = store.feed_state().await.unwrap();
+    drop(started().announce(&store, &state).await.unwrap());
+    let state = store.feed_state().await.unwrap();
+    started().reconcile(&store, &state).await.unwrap();
+    let exported = std::fs::read_to_string(exporter.path()).unwrap();
+    assert_eq!(exported, "[\n{\"matchid\":1,\"a\":2}\n]\n");
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.to_string_lossy().contains("foreign")),
+        "{names:?}"
+    );
+}
