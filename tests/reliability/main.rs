@@ -67,7 +67,7 @@ fn main() -> ExitCode {
             summary.report(common.report.as_deref())
         });
         if let Err(error) = result {
-            eprintln!("\n{error:?}\n");
+            eprintln!("\n{error:#}\n");
             failed = true;
         }
     }

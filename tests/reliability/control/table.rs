@@ -2,13 +2,14 @@
 
 use crate::support::weakened::{Edit, Weakening};
 
-pub const CONTROLS: &[(Weakening, &[&str])] = &[(
-    Weakening {
-        name: "acknowledging-before-the-commit",
-        edits: &[Edit {
-            file: "src/store/writer.rs",
-            text: "        self.result.as_ref().map(|_| ()).map_err(Clone::clone)\n",
-            replacement: "
+pub const CONTROLS: &[(Weakening, &[&str])] = &[
+    (
+        Weakening {
+            name: "acknowledging-before-the-commit",
+            edits: &[Edit {
+                file: "src/store/writer.rs",
+                text: "        self.result.as_ref().map(|_| ()).map_err(Clone::clone)\n",
+                replacement: "
         let told = self.result.as_ref().map(|_| ()).map_err(Clone::clone);
         if self.one_statement {
             let reply = std::mem::replace(&mut self.reply, oneshot::channel().0);
@@ -17,7 +18,30 @@ pub const CONTROLS: &[(Weakening, &[&str])] = &[(
         }
         told
 ",
-        }],
-    },
-    &["kill", "--rounds", "200"],
-)];
+            }],
+        },
+        &["kill", "--rounds", "100"],
+    ),
+    (
+        Weakening {
+            name: "counting-attempts-after-the-work",
+            edits: &[
+                Edit {
+                    file: "src/store/outbox/work.rs",
+                    text: "SET state = 'running', attempts = attempts + 1 WHERE",
+                    replacement: "SET state = 'running' WHERE",
+                },
+                Edit {
+                    file: "src/store/outbox/mod.rs",
+                    text: "        self.write(move |tx, _| work::settle(tx, id, now, &settlement))",
+                    replacement: "        self.write(move |tx, _| {
+            let count = \"UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1\";
+            tx.prepare_cached(count)?.execute([id])?;
+            work::settle(tx, id, now, &settlement)
+        })",
+                },
+            ],
+        },
+        &["kill", "--rounds", "100"],
+    ),
+];

@@ -1,80 +1,157 @@
-//! Kills the daemon under load and looks for what was lost.
+//! Kills the daemon under load, at any moment and at named points, and looks for what was lost.
+//!
+//! Several rounds share a data folder, so that what is there ages; several daemons with folders and
+//! neighbours of their own run beside each other, since most of a round is waiting. The order of
+//! what the threads do is the system's, so a seed brings back the moments, not every interleaving:
+//! the kept folder is the evidence.
 
-use std::time::{Duration, Instant};
+mod aftermath;
+mod book;
+mod fuse;
+mod lane;
+mod lists;
+mod load;
+mod receiver;
+mod settled;
 
-use anyhow::{Context, ensure};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
 
-use crate::support::daemon::{Start, request};
+use self::book::Tally;
+use self::lane::{Chain, Lane};
 use crate::support::summary::Summary;
-use crate::support::violation::Violation;
+use crate::support::violation::{Broken, Violation};
 use crate::support::{Common, Result, evidence, random};
+
+/// Rounds on one data folder at most.
+const LONGEST_CHAIN: u64 = 6;
 
 /// How much.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Kills.
+    /// Kills under load; those at a start come on top.
     #[arg(long, default_value_t = 200)]
     rounds: u64,
-    /// Decides when each kill comes.
+    /// Decides when each kill comes and how the neighbours behave.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Only the rounds on this data folder.
+    #[arg(long)]
+    chain: Option<u64>,
+    /// Daemons beside each other.
+    #[arg(long, default_value_t = 8)]
+    lanes: usize,
 }
 
 /// Runs the rounds.
 pub fn run(args: &Args, common: &Common) -> Result<Summary> {
     let begun = Instant::now();
-    let mut acknowledged = 0;
-    for round in 0..args.rounds {
-        acknowledged += one(args, common, round)?;
-    }
-    let mut summary = Summary::new("kill", args.seed, args.rounds, begun);
-    summary.figure("triggers acknowledged", acknowledged);
-    summary.figure("acknowledged triggers lost", 0);
-    Ok(summary)
+    let mut chains = chains(args);
+    let rounds = chains.iter().map(|chain| chain.rounds).sum();
+    chains.reverse();
+    let work = Mutex::new((chains, Tally::default()));
+    let lane = || -> Result<()> {
+        let lane = Lane::new(common.binary())?;
+        loop {
+            let next = work.lock().expect("a lane panicked").0.pop();
+            let Some(chain) = next else { return Ok(()) };
+            let done = one(&lane, chain, args);
+            let mut work = work.lock().expect("a lane panicked");
+            match done {
+                Ok(tally) => work.1.add(&tally),
+                Err(error) => {
+                    work.0.clear();
+                    return Err(error);
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..args.lanes).map(|_| scope.spawn(lane)).collect();
+        let ends = lanes
+            .into_iter()
+            .map(|lane| lane.join().expect("a lane panicked"));
+        ends.collect::<Result<Vec<()>>>()
+    })?;
+    let tally = work.into_inner().expect("a lane panicked").1;
+    Ok(summary(args, rounds, begun, &tally))
 }
 
-fn one(args: &Args, common: &Common, round: u64) -> Result<u32> {
-    let folder = evidence(&format!("kill-{}-{round}", args.seed))?;
-    std::fs::write(folder.join("list.json"), "[]")?;
-    let start = Start::new(&common.binary(), &folder)
-        .with(
-            "API_BASE_URL",
-            format!("file://{}/list.json", folder.display()),
-        )
-        .with(
-            "ASSET_STORE_URL",
-            format!("file://{}/files", folder.display()),
-        );
-    let mut daemon = start.start()?;
-    let public = daemon.public;
-    let sender = std::thread::spawn(move || {
-        let mut ids = Vec::new();
-        while let Ok(answered) = request(public, "POST", "/process", "") {
-            let body: serde_json::Value = serde_json::from_slice(&answered.body)?;
-            ids.push(body["trigger_id"].as_str().context("no id")?.to_owned());
-        }
-        Ok::<_, anyhow::Error>(ids)
-    });
-    std::thread::sleep(Duration::from_millis(random(args.seed, round).u64(..150)));
-    daemon.kill();
-    daemon.wait()?;
-    let ids = sender.join().expect("the sender panicked")?;
-    let daemon = start.start()?;
-    for id in &ids {
-        let known = daemon.get(&format!("/triggers/{id}"))?;
-        if known["trigger_id"] != *id {
-            Err(Violation {
-                harness: "kill",
-                seed: args.seed,
-                round,
-                what: format!("{id} was acknowledged and is not known any more: {known}"),
-                again: format!("kill --seed {} --rounds {}", args.seed, round + 1),
-                kept: folder.clone(),
-            })?;
-        }
+fn chains(args: &Args) -> Vec<Chain> {
+    let mut left = args.rounds;
+    let mut rng = random(args.seed, u64::MAX);
+    let mut chains = Vec::new();
+    while left > 0 {
+        let rounds = rng.u64(1..=LONGEST_CHAIN).min(left);
+        left -= rounds;
+        chains.push(Chain {
+            seed: args.seed,
+            index: u64::try_from(chains.len()).unwrap_or(u64::MAX),
+            rounds,
+        });
     }
-    daemon.stop()?;
-    ensure!(!folder.as_os_str().is_empty());
-    std::fs::remove_dir_all(&folder)?;
-    Ok(u32::try_from(ids.len())?)
+    chains.retain(|chain| args.chain.is_none_or(|only| only == chain.index));
+    chains
+}
+
+fn one(lane: &Lane, chain: Chain, args: &Args) -> Result<Tally> {
+    let Chain { seed, index, .. } = chain;
+    let folder = evidence(&format!("kill-{seed}-{index}"))?;
+    match lane.run(chain, &folder).and_then(|tally| {
+        no_panics(&folder)?;
+        Ok(tally)
+    }) {
+        Ok(tally) => {
+            std::fs::remove_dir_all(&folder)?;
+            Ok(tally)
+        }
+        Err(error) if error.is::<Broken>() => Err(Violation {
+            harness: "kill",
+            seed,
+            round: index,
+            what: error.to_string(),
+            again: format!(
+                "kill --seed {seed} --rounds {} --chain {index}",
+                args.rounds
+            ),
+            kept: folder,
+        })?,
+        Err(error) => Err(error.context(format!(
+            "in chain {index} of seed {seed}, {}",
+            folder.display()
+        ))),
+    }
+}
+
+fn no_panics(folder: &Path) -> Result<()> {
+    let log = std::fs::read_to_string(folder.join("log"))?;
+    let panic = log.lines().find(|line| line.contains("panicked at"));
+    crate::support::violation::promise!(panic.is_none(), "it panicked: {panic:?}");
+    Ok(())
+}
+
+fn summary(args: &Args, rounds: u64, begun: Instant, tally: &Tally) -> Summary {
+    let mut summary = Summary::new("kill", args.seed, rounds, begun);
+    for (name, count) in &tally.moments {
+        summary.figure(format!("killed at: {name}"), *count);
+    }
+    for (name, count) in &tally.missed {
+        summary.figure(format!("killed for want of: {name}"), *count);
+    }
+    summary.figure("killed while starting", tally.start_kills);
+    summary.figure("settled and checked", tally.settled);
+    summary.figure("triggers acknowledged", tally.acknowledged);
+    summary.figure("triggers without an answer of 200", tally.unknown);
+    summary.figure("cycles", tally.cycles);
+    summary.figure("changes", tally.changes);
+    summary.figure("deliveries", tally.deliveries);
+    summary.figure("deliveries in flight at a kill", tally.in_flight);
+    summary.figure("uploads", tally.uploads);
+    summary.figure("uploads that were repeats, each explained", tally.repeats);
+    summary.figure("dead letters, each explained and retried", tally.dead);
+    // The first of these ends the run.
+    summary.figure("acknowledged triggers lost", 0);
+    summary.figure("deliveries lost", 0);
+    summary
 }

@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -145,7 +146,7 @@ impl Starting {
         let child = self.child.take().context("already ended")?;
         Ok(Ok(Daemon {
             pid: child.id(),
-            child: Some(child),
+            child: Killer(Arc::new(Mutex::new(child))),
             copier: self.copier.take(),
             public: public.context("no public address")?,
             admin: admin.context("no administrative address")?,
@@ -159,19 +160,41 @@ impl Starting {
     }
 
     fn end(&mut self) -> Result<ExitStatus> {
-        reap(&mut self.child, &mut self.copier)
+        let status = self.child.take().context("already ended")?.wait()?;
+        if let Some(copier) = self.copier.take() {
+            let _ = copier.join();
+        }
+        Ok(status)
     }
 }
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        end_at_once(&mut self.child);
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Kills the daemon, from whichever thread sees the moment come.
+#[derive(Clone)]
+pub struct Killer(Arc<Mutex<Child>>);
+
+impl Killer {
+    /// Sends SIGKILL; does nothing to one that is dead already.
+    pub fn kill(&self) {
+        let _ = self.child().kill();
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The running binary.
 pub struct Daemon {
-    child: Option<Child>,
+    child: Killer,
     copier: Option<JoinHandle<()>>,
     /// Of the process, also when something runs it.
     pub pid: u32,
@@ -182,23 +205,36 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Sends SIGKILL; does nothing to one that is dead already.
-    pub fn kill(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-        }
+    /// What kills it.
+    pub fn killer(&self) -> Killer {
+        self.child.clone()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.child.child().try_wait(), Ok(None))
     }
 
     /// Waits for its end; its log is whole then.
     pub fn wait(mut self) -> Result<ExitStatus> {
-        reap(&mut self.child, &mut self.copier)
+        let status = self.child.child().wait()?;
+        if let Some(copier) = self.copier.take() {
+            let _ = copier.join();
+        }
+        Ok(status)
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) -> Result<()> {
+        let pid = self.pid.to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
+        ensure!(sent.success(), "SIGTERM could not be sent to {pid}");
+        Ok(())
     }
 
     /// Stops it with SIGTERM; it must end in order.
     pub fn stop(self) -> Result<()> {
-        let pid = self.pid.to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
-        ensure!(sent.success(), "SIGTERM could not be sent to {pid}");
+        self.terminate()?;
         let status = self.wait()?;
         ensure!(
             status.success(),
@@ -211,12 +247,12 @@ impl Daemon {
 
     /// JSON from its public address.
     pub fn get(&self, path: &str) -> Result<Value> {
-        json(self.public, path)
+        get(self.public, path)
     }
 
     /// JSON from its administrative address.
     pub fn admin(&self, path: &str) -> Result<Value> {
-        json(self.admin, path)
+        get(self.admin, path)
     }
 
     /// The value of a series of its metrics, named with its labels; none if it is not there.
@@ -231,20 +267,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        end_at_once(&mut self.child);
-    }
-}
-
-fn reap(child: &mut Option<Child>, copier: &mut Option<JoinHandle<()>>) -> Result<ExitStatus> {
-    let status = child.take().context("already ended")?.wait()?;
-    if let Some(copier) = copier.take() {
-        let _ = copier.join();
-    }
-    Ok(status)
-}
-
-fn end_at_once(child: &mut Option<Child>) {
-    if let Some(mut child) = child.take() {
+        let mut child = self.child.child();
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -264,7 +287,7 @@ pub fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> Res
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
     let mut bytes = Vec::new();
@@ -289,7 +312,8 @@ pub fn parse(bytes: &[u8]) -> Result<Answered> {
     Ok(Answered { status, body })
 }
 
-fn json(address: SocketAddr, path: &str) -> Result<Value> {
+/// JSON from this address, whatever the status.
+pub fn get(address: SocketAddr, path: &str) -> Result<Value> {
     let answered = request(address, "GET", path, "")?;
     serde_json::from_slice(&answered.body)
         .with_context(|| format!("{path} answered {} without JSON", answered.status))

@@ -3,6 +3,9 @@
 // What one harness leaves unused another may use.
 #[allow(dead_code)]
 pub mod daemon;
+#[allow(dead_code)]
+#[path = "../../it/support/matches.rs"]
+pub mod matches;
 pub mod summary;
 pub mod violation;
 pub mod weakened;

@@ -23,3 +23,18 @@ pub struct Violation {
     /// The data folder, logs and traces.
     pub kept: PathBuf,
 }
+
+/// What a check found broken; the harness adds where and how it comes again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Broken(pub String);
+
+/// Fails as [`Broken`] unless the condition holds.
+macro_rules! promise {
+    ($holds:expr, $($what:tt)+) => {
+        if !$holds {
+            return Err($crate::support::violation::Broken(format!($($what)+)).into());
+        }
+    };
+}
+pub(crate) use promise;

@@ -69,7 +69,8 @@ impl Weakening {
             .args(["build", "--quiet", "--locked", "--offline"])
             .args(["--bin", "match-list-processor"])
             .current_dir(&copy)
-            .env("CARGO_TARGET_DIR", &built))?;
+            .env("CARGO_TARGET_DIR", &built)
+            .env("CARGO_INCREMENTAL", "0"))?;
         Ok(built.join("debug/match-list-processor"))
     }
 }
