@@ -44,7 +44,7 @@ impl ObjectFiles {
             let folder = url
                 .to_file_path()
                 .map_err(|()| "is no path of this system".to_owned())?;
-            std::fs::create_dir_all(&folder)
+            crate::folder::create(&folder)
                 .map_err(|error| format!("{} cannot be created: {error}", folder.display()))?;
             let store = LocalFileSystem::new_with_prefix(&folder)
                 .map_err(|error| format!("{} cannot be used: {error}", folder.display()))?

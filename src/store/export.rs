@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::StoreError;
 use super::snapshot::each_raw;
 use super::{FeedState, Store};
+use crate::folder;
 use crate::telemetry::labels::StoreError as Operation;
 use crate::telemetry::metrics::Metrics;
 
@@ -153,7 +154,7 @@ impl Exporter {
         let old = File::open(path);
         fs::rename(&prepared.temporary, path).map_err(failed)?;
         prepared.published = true;
-        sync_folder(path).map_err(failed)?;
+        folder::sync_name(path).map_err(failed)?;
         // The space of a large file takes a while to be freed, which nobody needs to wait for.
         let _ = std::thread::Builder::new().spawn(move || drop(old));
         *self.seen() = Stamp::of(path).ok();
@@ -196,7 +197,7 @@ impl Exporter {
             aside = path.with_added_extension(format!("{why}-{unix}"));
         }
         fs::rename(path, &aside)
-            .and_then(|()| sync_folder(path))
+            .and_then(|()| folder::sync_name(path))
             .map_err(|source| ExportError::File {
                 path: path.clone(),
                 source,
@@ -275,10 +276,6 @@ impl Exporter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Bytes that are gathered before they are digested and written: the hash is several times faster

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::error::OpenError;
+use crate::folder;
 
 /// Held for as long as the value lives; the system releases it also when the process is killed.
 pub struct FolderLock {
@@ -18,7 +19,7 @@ impl FolderLock {
             path: folder.to_owned(),
             source,
         };
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        folder::create(folder).map_err(failed)?;
         let file = File::options()
             .create(true)
             .truncate(false)

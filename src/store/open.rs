@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::OpenError;
 use super::schema::{APPLICATION_ID, MIGRATIONS, version};
+use crate::folder;
 
 /// Opens the database for writing.
 pub fn open(path: &Path) -> Result<Connection, OpenError> {
@@ -68,7 +69,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
             }
         }
         std::fs::rename(&temporary, path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        folder::sync_name(path)
     };
     finish().map_err(|e| system(path, &e))
 }
