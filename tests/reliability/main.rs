@@ -11,6 +11,7 @@
 
 mod control;
 mod kill;
+mod power;
 mod support;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ struct Arguments {
 enum Harness {
     /// Kills it under load at any moment and looks for what was lost.
     Kill(kill::Args),
+    /// Cuts the power, on paper, and opens what a disk could hold then.
+    Power(power::Args),
     /// Shows that the harnesses catch builds without the promises that they try.
     Control(control::Args),
 }
@@ -42,6 +45,7 @@ impl Harness {
     fn run(&self, common: &Common) -> Result<Summary> {
         match self {
             Self::Kill(args) => kill::run(args, common),
+            Self::Power(args) => power::run(args, common),
             Self::Control(args) => control::run(args),
         }
     }

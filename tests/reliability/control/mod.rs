@@ -1,6 +1,7 @@
 //! Shows that the harnesses bite: each must find what is wrong with a build from which the very
 //! promise was taken out that it tries.
 
+mod power;
 mod table;
 
 use std::time::Instant;
@@ -18,12 +19,16 @@ pub struct Args {
     /// Only the weakened builds whose names contain this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Also those that take more time than CI has.
+    #[arg(long)]
+    all: bool,
 }
 
 /// Builds each weakened program and runs the harness on it that must catch it.
 pub fn run(args: &Args) -> Result<Summary> {
     let begun = Instant::now();
-    let chosen = table::CONTROLS.iter();
+    let more = if args.all { power::MORE } else { &[] };
+    let chosen = table::CONTROLS.iter().chain(power::CONTROLS).chain(more);
     let chosen: Vec<_> = chosen
         .filter(|(weakening, _)| weakening.name.contains(&args.only))
         .collect();

@@ -2,14 +2,11 @@
 
 use crate::support::weakened::{Edit, Weakening};
 
-pub const CONTROLS: &[(Weakening, &[&str])] = &[
-    (
-        Weakening {
-            name: "acknowledging-before-the-commit",
-            edits: &[Edit {
-                file: "src/store/writer.rs",
-                text: "        self.result.as_ref().map(|_| ()).map_err(Clone::clone)\n",
-                replacement: "
+/// Senders are told before the transaction of their triggers is committed.
+pub const EARLY: &[Edit] = &[Edit {
+    file: "src/store/writer.rs",
+    text: "        self.result.as_ref().map(|_| ()).map_err(Clone::clone)\n",
+    replacement: "
         let told = self.result.as_ref().map(|_| ()).map_err(Clone::clone);
         if self.one_statement {
             let reply = std::mem::replace(&mut self.reply, oneshot::channel().0);
@@ -18,7 +15,13 @@ pub const CONTROLS: &[(Weakening, &[&str])] = &[
         }
         told
 ",
-            }],
+}];
+
+pub const CONTROLS: &[(Weakening, &[&str])] = &[
+    (
+        Weakening {
+            name: "acknowledging-before-the-commit",
+            edits: EARLY,
         },
         &["kill", "--rounds", "100"],
     ),
