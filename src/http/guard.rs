@@ -3,28 +3,49 @@
 use http::{HeaderMap, Method, StatusCode, Version, header};
 
 use super::Response;
-use super::io::Window;
+use super::framing::Ambiguous;
 use super::problem::{and_close, problem};
 use crate::config::Secret;
 
 /// Strictness that hyper leaves to the program. `Some` is the answer to send.
-pub fn malformed<B>(request: &http::Request<B>, window: &Window) -> Option<Response> {
+pub fn malformed<B>(request: &http::Request<B>, ambiguous: &Ambiguous) -> Option<Response> {
     let refuse = |detail| Some(and_close(problem(StatusCode::BAD_REQUEST, detail)));
     if request.method() == Method::CONNECT {
         return refuse("CONNECT is not supported");
     }
     let headers = request.headers();
-    let hosts = headers.get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() || (host.is_none() && request.version() == Version::HTTP_11) {
         return refuse("A request must have exactly one Host header");
     }
-    let encoded = headers.contains_key(header::TRANSFER_ENCODING);
-    if encoded
-        && (headers.contains_key(header::CONTENT_LENGTH) || window.has_line("content-length:"))
+    let named = host.filter(|host| !host.is_empty());
+    if named.is_some_and(|host| host.to_str().ok().and_then(host_of).is_none())
+        || request
+            .uri()
+            .authority()
+            .is_some_and(|target| host_of(target.as_str()).is_none())
     {
+        return refuse("A host is a name or an address, with or without a port");
+    }
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let coding = codings.next()?;
+    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return refuse("The only transfer coding is chunked, and only once");
+    }
+    if headers.contains_key(header::CONTENT_LENGTH) || ambiguous.came() {
         return refuse("A request cannot have both Content-Length and Transfer-Encoding");
     }
     None
+}
+
+/// The host in `host` or `host:port`; none if it is anything else, such as one with a user.
+fn host_of(text: &str) -> Option<String> {
+    let authority: http::uri::Authority = text.parse().ok()?;
+    let port = text.strip_prefix(authority.host())?;
+    let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok();
+    (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        .then(|| authority.host().to_owned())
 }
 
 /// Who may use the administration listener. `Some` is the answer to send.
@@ -69,13 +90,10 @@ fn names_loopback(headers: &HeaderMap) -> bool {
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or("localhost");
-    let Ok(authority) = host.parse::<http::uri::Authority>() else {
+    let Some(host) = host_of(host) else {
         return false;
     };
-    let name = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
+    let name = host.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
         || name
             .parse::<std::net::IpAddr>()

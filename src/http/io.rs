@@ -1,9 +1,8 @@
-//! The connection under hyper: a deadline for clients that do not read, and a look at the bytes of
-//! a request's head.
+//! The connection under hyper: a deadline for clients that do not read, and a look at what they
+//! send.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,61 +10,35 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// Bytes of a head that are looked at.
-const WINDOW: usize = 16 * 1024;
+use super::framing::{Ambiguous, Lines};
 
-/// The bytes that came since the last answer went out.
-///
-/// hyper accepts a request that has both a length and a transfer encoding, and hides the length;
-/// such a request is how smuggling starts, so it must be seen.
-#[derive(Clone, Debug, Default)]
-pub struct Window(Arc<Mutex<Vec<u8>>>);
-
-impl Window {
-    /// Whether a line of the head starts with this name (lower case, with its colon).
-    pub fn has_line(&self, name: &str) -> bool {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = bytes
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .unwrap_or(bytes.len());
-        bytes[..end].split(|&byte| byte == b'\n').any(|line| {
-            line.len() >= name.len() && line[..name.len()].eq_ignore_ascii_case(name.as_bytes())
-        })
-    }
-
-    fn record(&self, bytes: &[u8]) {
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = WINDOW.saturating_sub(window.len());
-        window.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-
-    fn clear(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
-}
+/// For a client to stop sending after its last answer.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A TCP connection whose answers must be taken within a deadline.
 #[derive(Debug)]
 pub struct Guarded {
     stream: TcpStream,
-    window: Window,
+    lines: Lines,
     timeout: Duration,
     /// Runs from the first byte of an answer that the client does not take.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Whether an answer went out after all that came was read.
+    answered: bool,
+    /// Whether the client was told that nothing more follows.
+    ended: bool,
 }
 
 impl Guarded {
     /// Watches over `stream`.
-    pub fn new(stream: TcpStream, timeout: Duration, window: Window) -> Self {
+    pub fn new(stream: TcpStream, timeout: Duration, ambiguous: Ambiguous) -> Self {
         Self {
             stream,
-            window,
+            lines: Lines::new(ambiguous),
             timeout,
             deadline: None,
+            answered: false,
+            ended: false,
         }
     }
 
@@ -99,8 +72,10 @@ impl AsyncRead for Guarded {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if poll.is_ready() {
-            self.window.record(&buf.filled()[before..]);
+        if poll.is_pending() {
+            self.answered = false;
+        } else {
+            self.lines.read(&buf.filled()[before..]);
         }
         poll
     }
@@ -112,8 +87,8 @@ impl AsyncWrite for Guarded {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.window.clear();
         let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.answered = true;
         if matches!(poll, Poll::Ready(Ok(written)) if written == buf.len()) {
             self.deadline = None;
         }
@@ -125,9 +100,9 @@ impl AsyncWrite for Guarded {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.window.clear();
         let total: usize = bufs.iter().map(|buf| buf.len()).sum();
         let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.answered = true;
         if matches!(poll, Poll::Ready(Ok(written)) if written == total) {
             self.deadline = None;
         }
@@ -143,8 +118,27 @@ impl AsyncWrite for Guarded {
         self.watched(cx, poll)
     }
 
+    /// Ends the answers, then reads away what still comes behind the last one: to close on it would
+    /// reset the connection, and answers still under way would be lost (RFC 9112, section 9.6).
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.watched(cx, poll)
+        if !self.ended {
+            let poll = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.watched(cx, poll))?;
+            self.ended = true;
+            self.deadline = Some(Box::pin(tokio::time::sleep(LINGER.min(self.timeout))));
+        }
+        let mut unread = [0; 4096];
+        loop {
+            let mut buf = ReadBuf::new(&mut unread);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => self.answered = true,
+                Poll::Pending if self.answered => {
+                    return self
+                        .watched(cx, Poll::Pending)
+                        .map(|_: io::Result<()>| Ok(()));
+                }
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
     }
 }

@@ -10,7 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::io::{Guarded, Window};
+use super::framing::Ambiguous;
+use super::io::Guarded;
 use super::route::Site;
 use crate::shutdown::raised;
 use crate::telemetry::labels::Closed;
@@ -109,17 +110,23 @@ async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> Closed {
     let _ = stream.set_nodelay(true);
-    let window = Window::default();
-    let io = TokioIo::new(Guarded::new(stream, limits.write_timeout, window.clone()));
+    let ambiguous = Ambiguous::default();
+    let io = TokioIo::new(Guarded::new(
+        stream,
+        limits.write_timeout,
+        ambiguous.clone(),
+    ));
     let service = service_fn(|request| {
-        let (site, window) = (Arc::clone(site), window.clone());
-        async move { Ok::<_, std::convert::Infallible>(site.handle(request, &window).await) }
+        let (site, ambiguous) = (Arc::clone(site), ambiguous.clone());
+        async move { Ok::<_, std::convert::Infallible>(site.handle(request, &ambiguous).await) }
     });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(MAX_HEAD)
+        // The buffer may be larger than was asked for.
+        .max_header_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
         .half_close(false);
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));

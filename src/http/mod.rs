@@ -5,6 +5,7 @@
 
 mod admin;
 mod body;
+mod framing;
 mod guard;
 mod health;
 mod io;

@@ -7,8 +7,8 @@ use http::Method;
 use tracing::Instrument;
 
 use super::body::Bodies;
+use super::framing::Ambiguous;
 use super::guard;
-use super::io::Window;
 use super::problem::{method_not_allowed, not_found};
 use super::{Request, Response, admin, health, metrics, openapi, process, status};
 use crate::clock::Clock;
@@ -79,21 +79,24 @@ impl Site {
     }
 
     /// Answers one request and counts it.
-    pub(super) async fn handle(&self, request: Request, window: &Window) -> Response {
+    pub(super) async fn handle(&self, request: Request, ambiguous: &Ambiguous) -> Response {
         let begun = Instant::now();
         let _in_flight = self.metrics.http_requests_in_flight.guard(());
         let method = MethodLabel::from(request.method());
         let (route, parameter) = self.route(request.uri().path());
         let parameter = parameter.to_owned();
-        let response = match guard::malformed(&request, window) {
+        let response = match guard::malformed(&request, ambiguous) {
             Some(refusal) => refusal,
             None => self.dispatch(request, route, &parameter).await,
         };
         let code = Code(response.status());
         self.metrics.http_requests.inc(Answer(method, route, code));
-        self.metrics
-            .http_request_duration
-            .observe(Endpoint(method, route), begun.elapsed());
+        // A histogram of its own for every pair that a client can think of would be too many.
+        if let Some(endpoint) = Endpoint::serving(method, route) {
+            self.metrics
+                .http_request_duration
+                .observe(endpoint, begun.elapsed());
+        }
         response
     }
 

@@ -94,6 +94,17 @@ impl<A: Label, B: Label> LabelSet for (A, B) {
 pub struct Endpoint(pub Method, pub Route);
 
 impl Endpoint {
+    /// The endpoint that serves this method of a route; HEAD is served as GET is.
+    #[must_use]
+    pub fn serving(method: Method, route: Route) -> Option<Self> {
+        let method = if method == Method::Head {
+            Method::Get
+        } else {
+            method
+        };
+        Self::existing().find(|one| one.0 == method && one.1 == route)
+    }
+
     fn existing() -> impl Iterator<Item = Self> {
         Route::ALL.iter().map(|&route| match route {
             Route::Process

@@ -99,6 +99,18 @@ async fn what_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read
             format!("{post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
         ),
         (
+            "two codings in one line",
+            format!("{post}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "two codings in two lines",
+            format!("{post}Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "chunks of chunks",
+            format!("{post}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
             "no size of a chunk",
             format!("{post}Transfer-Encoding: chunked\r\n\r\nx\r\n\r\n"),
         ),
@@ -114,6 +126,22 @@ async fn what_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read
         ("a zero byte", format!("{get}A: b\0c\r\n\r\n")),
         ("a bare carriage return", format!("{get}A: b\rB: c\r\n\r\n")),
         ("two hosts", format!("{get}Host: y\r\n\r\n")),
+        (
+            "a user and a host",
+            "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n".to_owned(),
+        ),
+        (
+            "a host of two",
+            "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n".to_owned(),
+        ),
+        (
+            "a port that is none",
+            "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n".to_owned(),
+        ),
+        (
+            "a target with a port that is none",
+            "GET http://a:b/ HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+        ),
         ("no host", "GET / HTTP/1.1\r\n\r\n".to_owned()),
         (
             "CONNECT",
@@ -129,6 +157,94 @@ async fn what_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read
         assert!(!answer.contains("healthy"), "{what}: {answer}");
     }
     assert_eq!(daemon.get("/").await["processing_count"], 0);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_beside_chunks_is_seen_behind_other_requests() {
+    let daemon = daemon(&[]).await;
+    let post = "POST /process HTTP/1.1\r\nHost: x\r\n";
+    let both = ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"];
+    for [one, other] in [both, [both[1], both[0]]] {
+        let mut stream = daemon.connect();
+        let smuggled = format!("{post}{one}{other}\r\n0\r\n\r\n");
+        stream
+            .write_all(&[PROBE, PROBE, smuggled.as_bytes(), PROBE].concat())
+            .unwrap();
+        read_probe(&mut stream);
+        read_probe(&mut stream);
+        let rest = read_to_close(&mut stream);
+        assert!(rest.starts_with("HTTP/1.1 400 "), "{rest}");
+        assert_eq!(rest.matches("HTTP/1.1 ").count(), 1, "{rest}");
+    }
+    assert_eq!(daemon.get("/").await["processing_count"], 0);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_of_more_than_16_kib_is_refused_in_whatever_pieces_it_comes() {
+    let daemon = daemon(&[]).await;
+    let line = "A: ".to_owned() + &"a".repeat(995) + "\r\n";
+    for (lines, code) in [(15, "200"), (17, "431")] {
+        for pieces in [1, 2, 5, 40] {
+            let head = format!(
+                "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n",
+                line.repeat(lines)
+            );
+            let mut stream = daemon.connect();
+            for piece in head.as_bytes().chunks(head.len() / pieces) {
+                let _ = stream.write_all(piece);
+            }
+            let answer = read_to_close(&mut stream);
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {code} ")),
+                "{lines}: {answer}"
+            );
+        }
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_under_way_arrive_although_more_came_than_is_read() {
+    let daemon = daemon(&[]).await;
+    let mut stream = daemon.connect();
+    let mut sender = stream.try_clone().unwrap();
+    let requests = [&PROBE.repeat(200), b"\0".as_slice()].concat();
+    sender.write_all(&requests).unwrap();
+    let sending = std::thread::spawn(move || {
+        for _ in 0..64 {
+            sender.write_all(&[b'x'; 4096]).expect("no reset");
+        }
+    });
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).expect("no reset");
+    assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 200);
+    assert_eq!(answers.matches("HTTP/1.1 400 ").count(), 1);
+    sending.join().unwrap();
+    drop(stream);
+    daemon.await_count("http_connections", 0.0).await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_no_route_has_makes_no_histogram() {
+    let daemon = daemon(&[]).await;
+    for (method, code) in [("PUT", 405), ("HEAD", 200), ("POST", 405), ("GET", 200)] {
+        let request = format!("{method} /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = exchange(&daemon, request.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{answer}");
+    }
+    let text = match_list_processor::telemetry::expose::text(&daemon.metrics.gather());
+    let timed = text.lines().filter(|line| {
+        line.contains("http_request_duration_seconds_count{") && line.contains("\"/livez\"")
+    });
+    let timed: Vec<&str> = timed.collect();
+    assert_eq!(timed.len(), 1, "{timed:?}");
+    assert!(
+        timed[0].contains("method=\"GET\"") && timed[0].ends_with(" 2"),
+        "{timed:?}"
+    );
     daemon.stop().await;
 }
 
