@@ -10,6 +10,7 @@
 //! the data folder, logs and traces are kept.
 
 mod control;
+mod edge;
 mod kill;
 mod power;
 mod support;
@@ -37,6 +38,8 @@ enum Harness {
     Kill(kill::Args),
     /// Cuts the power, on paper, and opens what a disk could hold then.
     Power(power::Args),
+    /// Sends it what no honest client would send.
+    Edge(edge::Args),
     /// Shows that the harnesses catch builds without the promises that they try.
     Control(control::Args),
 }
@@ -46,6 +49,7 @@ impl Harness {
         match self {
             Self::Kill(args) => kill::run(args, common),
             Self::Power(args) => power::run(args, common),
+            Self::Edge(args) => edge::run(args, common),
             Self::Control(args) => control::run(args),
         }
     }
