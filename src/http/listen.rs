@@ -110,6 +110,16 @@ async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> Closed {
     let _ = stream.set_nodelay(true);
+    // Before its first byte a connection needs no buffers.
+    let mut first = [0];
+    tokio::select! {
+        came = tokio::time::timeout(limits.header_timeout, stream.peek(&mut first)) => match came {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => return Closed::Reset,
+            Err(_) => return Closed::HeaderTimeout,
+        },
+        () = raised(&mut stop) => return Closed::Shutdown,
+    }
     let ambiguous = Ambiguous::default();
     let io = TokioIo::new(Guarded::new(
         stream,
@@ -118,7 +128,11 @@ async fn serve(
     ));
     let service = service_fn(|request| {
         let (site, ambiguous) = (Arc::clone(site), ambiguous.clone());
-        async move { Ok::<_, std::convert::Infallible>(site.handle(request, &ambiguous).await) }
+        // Boxed, so that a connection on which nothing is asked does not carry all that answering
+        // may need.
+        Box::pin(async move {
+            Ok::<_, std::convert::Infallible>(site.handle(request, &ambiguous).await)
+        })
     });
     let mut builder = http1::Builder::new();
     builder
