@@ -13,7 +13,7 @@ as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 say "tools"
 missing=()
 for pair in cc:build-essential python3:python3-venv curl:curl git:git strace:strace faketime:faketime \
-    mkfs.ext4:e2fsprogs nsenter:util-linux mount:mount; do
+    mkfs.ext4:e2fsprogs nsenter:util-linux mount:mount ss:iproute2; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)

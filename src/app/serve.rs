@@ -20,6 +20,9 @@ use crate::shutdown::{Deadline, raised};
 /// Threads that serve requests.
 const HTTP_THREADS: usize = 2;
 
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: i32 = 4096;
+
 /// Bound listeners, so that a caller can choose port 0 and learn the port.
 #[derive(Debug)]
 pub struct Listeners {
@@ -40,6 +43,9 @@ impl Listeners {
         let bind = |address: SocketAddr, what: &str| {
             let listener = StdListener::bind(address)
                 .with_context(|| format!("cannot listen on {address} ({what})"))?;
+            // Listening again only makes room: with the usual 128, a burst of connections makes
+            // probes wait for a second, until their client tries again.
+            rustix::net::listen(&listener, BACKLOG).context("cannot make room for connections")?;
             listener
                 .set_nonblocking(true)
                 .context("cannot prepare the listener")?;

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use match_list_processor::clock::Clock;
@@ -413,5 +414,29 @@ async fn probes_answer_while_nothing_else_gets_a_thread() {
     );
     drop((releases, idle));
     assert_eq!(daemon.process().await["status"], "success");
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_connections_finds_room_to_wait() {
+    let daemon = daemon(&[]).await;
+    let port: u16 = daemon.public.rsplit_once(':').unwrap().1.parse().unwrap();
+    // The queue's limit stands where an established connection has its unsent bytes.
+    let listening = Command::new("ss")
+        .args(["-Hltn", &format!("sport = :{port}")])
+        .output();
+    let listening = String::from_utf8(listening.unwrap().stdout).unwrap();
+    let room: u32 = listening
+        .split_whitespace()
+        .nth(2)
+        .unwrap()
+        .parse()
+        .unwrap();
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    assert_eq!(
+        room,
+        4096.min(allowed.trim().parse().unwrap()),
+        "{listening}"
+    );
     daemon.stop().await;
 }
