@@ -13,6 +13,7 @@ mod control;
 mod edge;
 mod kill;
 mod power;
+mod shutdown;
 mod support;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Harness {
     Power(power::Args),
     /// Sends it what no honest client would send.
     Edge(edge::Args),
+    /// Stops it under full load.
+    Shutdown(shutdown::Args),
     /// Shows that the harnesses catch builds without the promises that they try.
     Control(control::Args),
 }
@@ -50,6 +53,7 @@ impl Harness {
             Self::Kill(args) => kill::run(args, common),
             Self::Power(args) => power::run(args, common),
             Self::Edge(args) => edge::run(args, common),
+            Self::Shutdown(args) => shutdown::run(args, common),
             Self::Control(args) => control::run(args),
         }
     }
