@@ -14,6 +14,7 @@ mod edge;
 mod kill;
 mod power;
 mod shutdown;
+mod slow;
 mod support;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Harness {
     Edge(edge::Args),
     /// Stops it under full load.
     Shutdown(shutdown::Args),
+    /// Keeps thousands of connections that are slow, deaf or idle.
+    Slow(slow::Args),
     /// Shows that the harnesses catch builds without the promises that they try.
     Control(control::Args),
 }
@@ -54,6 +57,7 @@ impl Harness {
             Self::Power(args) => power::run(args, common),
             Self::Edge(args) => edge::run(args, common),
             Self::Shutdown(args) => shutdown::run(args, common),
+            Self::Slow(args) => slow::run(args, common),
             Self::Control(args) => control::run(args),
         }
     }

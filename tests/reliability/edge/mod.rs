@@ -6,9 +6,9 @@ mod answer;
 mod case;
 mod corpus;
 mod exchange;
-mod probes;
+pub mod probes;
 mod send;
-mod watch;
+pub mod watch;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;

@@ -88,6 +88,14 @@ impl Scrape {
         Ok(())
     }
 
+    /// The value of a series, named with its labels.
+    pub fn value(&self, series: &str) -> Result<f64> {
+        let found = self.0.get(&format!("match_list_processor_{series}"));
+        found
+            .copied()
+            .with_context(|| format!("no series {series}"))
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.len()
