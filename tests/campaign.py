@@ -1,0 +1,67 @@
+"""Writes docs/reliability.md from the lines that the harnesses reported.
+
+campaign.py RECORD REVISION FAILED: FAILED names the harnesses that broke, separated by spaces.
+"""
+
+import json
+import os
+import sys
+
+HEAD = """# Reliability
+
+What the program promises, how each promise was tried, and what came of it. This page is written by
+`bash tests/campaign.sh`; the figures are those of its last run ({revision}, {cores} cores). `tests/run.sh` runs the same
+harnesses, but `slow`, in smaller sizes every time.
+
+| promise | tried by |
+|---|---|
+| an acknowledged trigger survives `kill -9`, and a cycle that starts after it serves it | `kill`, `shutdown` |
+| the same for a power cut | `power` |
+| a committed change leads to its deliveries; a repeat carries the same id; order is kept per destination and match | `kill`, `shutdown`, `cargo test --test it outages` |
+| the exported list is whole, old or new | `kill`, `power` |
+| what no honest client sends is refused, and nobody else notices | `edge`, `slow` |
+| a stop answers what was accepted, settles what is under way and ends within its deadline | `shutdown` |
+| an outage of three days costs nothing and hammers nobody | `cargo test --test it outages` |
+| any order of operations, restarts and crashes leaves the store as a simple model says | `cargo test --lib model_tests` |
+| these harnesses bite | `control`: builds without the promise are caught |
+| each fault of disk, files, clock and neighbours | [faults.md](faults.md) names its test |
+
+One of them again: `cargo test --test reliability -- NAME --seed S`; `--help` tells the sizes. A violation says which
+seed and round it was and keeps the data folder, logs and traces.
+
+## Figures
+"""
+
+TAIL = """
+## What is not covered
+
+- Fuzzing of the list parser, the import, the templates and `Retry-After` for hours; only property tests do that.
+- Disks that say that they have written what they have not, bits that rot, file systems shared over a network.
+- Kills while files go to a folder or a bucket; `kill` uses the Drive service.
+- Two replicas: one process works on a store.
+"""
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
+
+
+def main() -> None:
+    record, revision, failed = sys.argv[1:4]
+    with open(record, encoding="utf-8") as lines:
+        runs = [json.loads(line) for line in lines]
+    print(HEAD.format(revision=revision, cores=os.cpu_count()), end="")
+    for run in runs:
+        name = run["harness"]
+        result = "**BROKEN**" if name in failed.split() else "no promise broken"
+        print(f"\n### {name}: {result}\n")
+        print(f"{number(run['count'])} in {run['seconds']:,.0f} s, seed {run['seed']}.\n")
+        print("| figure | value |\n|---|---|")
+        for figure, value in run["figures"].items():
+            print(f"| {figure} | {number(value)} |")
+    for name in set(failed.split()) - {run["harness"] for run in runs}:
+        print(f"\n### {name}: **BROKEN**\n\nIt ended before it could report; see its output.")
+    print(TAIL, end="")
+
+
+main()
