@@ -181,6 +181,7 @@ async fn an_acceptance_by_hand_is_for_the_list_that_was_seen() {
     let (code, answer) = daemon.command("/snapshot/accept").await;
     assert_eq!(code, 200, "{answer}");
     daemon.await_trigger(&answer["trigger_id"], "done").await;
+    daemon.await_idle().await;
     assert!(daemon.get("/status").await["held"].is_string());
     assert_eq!(
         daemon.exported(),
@@ -189,6 +190,7 @@ async fn an_acceptance_by_hand_is_for_the_list_that_was_seen() {
     );
     let (_, answer) = daemon.command("/snapshot/accept").await;
     daemon.await_trigger(&answer["trigger_id"], "done").await;
+    daemon.await_idle().await;
     assert_eq!(daemon.get("/status").await["held"], Value::Null);
     assert_eq!(daemon.exported(), json!(all[..9]));
     assert_eq!(daemon.command("/snapshot/accept").await.0, 409);

@@ -83,7 +83,7 @@ fn main() -> ExitCode {
     for Arguments { harness, common } in chosen {
         let result = harness.run(&common).and_then(|summary| {
             println!("{summary}");
-            summary.report(common.report.as_deref())
+            summary.report(common.report().as_deref())
         });
         if let Err(error) = result {
             eprintln!("\n{error:#}\n");

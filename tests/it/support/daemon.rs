@@ -196,6 +196,15 @@ impl Daemon {
         }
     }
 
+    /// Waits until no cycle runs: what the store knows of the last one, `/status` shows then.
+    pub async fn await_idle(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.get("/status").await["currently_processing"] != false {
+            assert!(Instant::now() < deadline, "the cycle does not end");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Waits until the series, named with its labels, has this value.
     pub async fn await_count(&self, series: &str, value: f64) {
         let patience = Duration::from_secs(20);

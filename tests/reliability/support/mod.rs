@@ -20,7 +20,7 @@ pub use anyhow::Result;
 /// What every harness can be told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Common {
-    /// Appends one line of JSON per harness.
+    /// Appends one line of JSON per harness; else to what RELIABILITY_REPORT names, if anything.
     #[arg(long, global = true, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// The program to try; else the one that this build made.
@@ -29,6 +29,12 @@ pub struct Common {
 }
 
 impl Common {
+    /// Where the record is kept.
+    pub fn report(&self) -> Option<PathBuf> {
+        let named = || std::env::var_os("RELIABILITY_REPORT").map(PathBuf::from);
+        self.report.clone().or_else(named)
+    }
+
     /// The program to try.
     pub fn binary(&self) -> PathBuf {
         let built = env!("CARGO_BIN_EXE_match-list-processor");
