@@ -35,7 +35,7 @@ seed and round it was and keeps the data folder, logs and traces.
 TAIL = """
 ## What is not covered
 
-- Fuzzing of the list parser, the import, the templates and `Retry-After` for hours; only property tests do that.
+- Coverage-guided fuzzing of the list parser, the import, the templates and `Retry-After`: property tests try them.
 - Disks that say that they have written what they have not, bits that rot, file systems shared over a network.
 - Kills while files go to a folder or a bucket; `kill` uses the Drive service.
 - Two replicas: one process works on a store.

@@ -20,7 +20,7 @@ pub use anyhow::Result;
 /// What every harness can be told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Common {
-    /// Appends one line of JSON per harness; else to what RELIABILITY_REPORT names, if anything.
+    /// Appends one line of JSON per harness; else to what `RELIABILITY_REPORT` names, if anything.
     #[arg(long, global = true, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// The program to try; else the one that this build made.
