@@ -96,7 +96,7 @@ fn ended_with_74(codes: &[i32]) -> usize {
 
 #[test]
 fn a_failed_sync_never_costs_what_was_acknowledged() {
-    let codes = sweep(SYNCS, "EIO", 10);
+    let codes = sweep(SYNCS, "EIO", 14);
     assert!(ended_with_74(&codes) >= 5, "{codes:?}");
 }
 
@@ -111,7 +111,7 @@ fn a_disk_that_is_gone_for_good_ends_the_process() {
     for (when, code) in [
         // At the start, before anything was acknowledged; later.
         ("1+", 71),
-        ("4+", 74),
+        ("8+", 74),
     ] {
         assert_eq!(survives(SYNCS, "EIO", when), code, "{when}");
     }
