@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -12,6 +13,9 @@ use crate::support::wire::{Asked, answer, serve};
 
 /// Matches in the list.
 const MATCHES: u64 = 6;
+
+/// For an upload, so that some are under way at any moment.
+const UPLOAD: Duration = Duration::from_millis(150);
 
 /// What a neighbour does to all who ask.
 #[derive(Default)]
@@ -69,6 +73,7 @@ impl Neighbours {
         let drive = serve(move |stream| {
             respond(&stream, |asked| {
                 if let Some(file) = upload(&asked) {
+                    std::thread::sleep(UPLOAD);
                     gate.pass();
                     *lock(&theirs).entry(file).or_default() += 1;
                 }
