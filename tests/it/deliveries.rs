@@ -1,20 +1,10 @@
 //! What is made for a match reaches the Drive service: once, in order, whatever happens between.
 
-use match_list_processor::clock::Clock;
 use serde_json::json;
 
 use crate::support::daemon::Daemon;
 use crate::support::matches::{a_match, list, matches, with};
 use crate::support::neighbours::{Drive, Mood};
-
-async fn with_drive(drive: &Drive) -> Daemon {
-    let url = drive.url();
-    let settings = [
-        ("ASSET_STORE_URL", url.as_str()),
-        ("PROBE_INTERVAL_SECONDS", "1"),
-    ];
-    Daemon::start_with(Clock::system(), &settings).await
-}
 
 fn names(drive: &Drive) -> Vec<String> {
     drive.uploads().into_iter().map(|(_, name)| name).collect()
@@ -23,7 +13,7 @@ fn names(drive: &Drive) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_drive_service_is_used_within_its_limits() {
     let drive = Drive::start();
-    let daemon = with_drive(&drive).await;
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
     // All on one day, so that all share the folder above theirs.
     daemon.look(list(&matches(1..5))).await;
     daemon
@@ -54,7 +44,7 @@ async fn the_drive_service_is_used_within_its_limits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_changed_is_made_again() {
     let drive = Drive::start();
-    let daemon = with_drive(&drive).await;
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&[a_match(1)])).await;
     daemon
         .await_deliveries("all files", |row| row["state"] == "delivered")
@@ -76,7 +66,7 @@ async fn only_what_changed_is_made_again() {
 async fn an_outage_with_a_restart_in_between_loses_nothing() {
     let drive = Drive::start();
     drive.mood(Mood::Status(503));
-    let daemon = with_drive(&drive).await;
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
     let record = daemon.look(list(&matches(1..3))).await;
     assert_eq!(
         record["status"], "success",
@@ -139,7 +129,7 @@ async fn an_outage_with_a_restart_in_between_loses_nothing() {
 async fn a_newer_state_takes_the_place_of_one_that_is_not_out_yet() {
     let drive = Drive::start();
     drive.mood(Mood::Status(500));
-    let daemon = with_drive(&drive).await;
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&[a_match(1)])).await;
     for hour in 10..15 {
         let later = with(a_match(1), json!({ "avsparkstid": format!("{hour}:00") }));
@@ -180,7 +170,7 @@ async fn a_newer_state_takes_the_place_of_one_that_is_not_out_yet() {
 async fn what_is_refused_for_good_waits_for_a_person() {
     let drive = Drive::start();
     drive.mood(Mood::Status(400));
-    let daemon = with_drive(&drive).await;
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&[a_match(1)])).await;
     let rows = daemon
         .await_deliveries("dead letters", |row| row["state"] == "dead")
@@ -218,7 +208,7 @@ async fn a_lost_login_and_a_lying_success_are_tried_again() {
     for mood in [Mood::Status(401), Mood::SaysError, Mood::Status(429)] {
         let drive = Drive::start();
         drive.mood(mood);
-        let daemon = with_drive(&drive).await;
+        let daemon = Daemon::start_with_drive(&drive.url()).await;
         daemon.look(list(&[a_match(1)])).await;
         let tried =
             |row: &serde_json::Value| row["state"] == "pending" && row["next_attempt"].is_f64();
@@ -236,7 +226,7 @@ async fn a_lost_login_and_a_lying_success_are_tried_again() {
 async fn a_delivery_given_up_at_the_start_is_counted_like_any_other() {
     let drive = Drive::start();
     drive.mood(Mood::Status(500));
-    let daemon = with_drive(&drive).await;
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&[a_match(1)])).await;
     daemon.command("/pause").await;
     daemon

@@ -3,22 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use match_list_processor::clock::Clock;
 use match_list_processor::domain::retry::next_delay;
 use serde_json::{Value, json};
 
 use crate::support::daemon::Daemon;
 use crate::support::matches::{a_match, list, matches, with};
 use crate::support::neighbours::{Drive, Mood};
-
-async fn with_drive(drive: &Drive) -> Daemon {
-    let url = drive.url();
-    let settings = [
-        ("ASSET_STORE_URL", url.as_str()),
-        ("PROBE_INTERVAL_SECONDS", "1"),
-    ];
-    Daemon::start_with(Clock::system(), &settings).await
-}
 
 fn is_settled(row: &Value) -> bool {
     row["state"] == "delivered" || row["state"] == "superseded"
@@ -88,7 +78,7 @@ fn scheduled(waited: Duration) -> usize {
 async fn after_three_days_everything_arrives_in_order_and_nobody_was_hammered() {
     let drive = Drive::start();
     drive.mood(Mood::Status(503));
-    let daemon = with_drive(&drive).await;
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&matches(1..4))).await;
     pass(&daemon, Duration::from_hours(20)).await;
     let moved = |id, time: &str| with(a_match(id), json!({ "avsparkstid": time }));
@@ -164,7 +154,7 @@ async fn after_three_days_everything_arrives_in_order_and_nobody_was_hammered() 
 async fn a_destination_that_is_down_is_not_asked_for_each_match() {
     let drive = Drive::start();
     drive.mood(Mood::Status(500));
-    let daemon = with_drive(&drive).await;
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&matches(1..30))).await;
     let open = "delivery_breaker_open{destination=\"assets\"}";
     daemon.await_count(open, 1.0).await;

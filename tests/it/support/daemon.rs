@@ -44,6 +44,12 @@ impl Daemon {
         Self::start_with(clock, &[]).await
     }
 
+    /// With files that go to this Drive service, which is asked how it is every second.
+    pub async fn start_with_drive(url: &str) -> Self {
+        let settings = [("ASSET_STORE_URL", url), ("PROBE_INTERVAL_SECONDS", "1")];
+        Self::start_with(Clock::system(), &settings).await
+    }
+
     /// With these settings beside the usual ones; an `API_BASE_URL` among them is asked for the
     /// list, else [`next`](Self::next) is.
     pub async fn start_with(clock: Clock, settings: &[(&str, &str)]) -> Self {
