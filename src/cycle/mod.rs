@@ -2,15 +2,21 @@
 //! it finds.
 
 mod baseline;
+mod error;
 mod export;
+mod finish;
+mod observe;
 mod one;
 mod payload;
+mod report;
 mod status;
 mod work;
 mod worker;
 
 pub use baseline::{BaselineError, import_baseline};
-pub use one::{Cycle, CycleError, Report};
+pub use error::CycleError;
+pub use one::Cycle;
 pub use payload::{Content, Payload};
+pub use report::Report;
 pub use status::{Serving, Status};
 pub use worker::{Pace, Worker};

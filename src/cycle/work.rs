@@ -9,7 +9,8 @@ use bytes::Bytes;
 use jiff::civil::Date;
 use tokio::runtime::Handle;
 
-use super::one::{Cycle, CycleError};
+use super::CycleError;
+use super::one::Cycle;
 use super::payload::delivery;
 use crate::domain::change::Change;
 use crate::domain::compare::{

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::one::{Cycle, CycleError, Report};
+use super::{Cycle, CycleError, Report};
 use crate::domain::retry::{MAX_CYCLE_ATTEMPTS, cycle_delay};
 use crate::shutdown::raised;
 use crate::store::{NewTrigger, StoreError, Waiting};

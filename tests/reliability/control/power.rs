@@ -48,7 +48,7 @@ const NO_FILES: &[Edit] = &[Edit {
 }];
 
 const EXPORT_FIRST: &[Edit] = &[Edit {
-    file: "src/cycle/one.rs",
+    file: "src/cycle/finish.rs",
     text: "        let span = span::stage(Stage::Commit);\n",
     replacement: "
         let mut accepted = accepted;

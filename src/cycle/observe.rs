@@ -1,0 +1,90 @@
+//! What the figures and the log learn of a cycle.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::span::EnteredSpan;
+
+use super::Report;
+use super::one::{Begun, Cycle};
+use crate::telemetry::labels::{Outcome, Stage};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::span;
+
+/// Times a stage.
+pub(super) struct Timer {
+    metrics: Arc<Metrics>,
+    stage: Stage,
+    begun: Instant,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.metrics
+            .cycle_stage_duration
+            .observe((self.stage,), self.begun.elapsed());
+    }
+}
+
+impl Cycle {
+    /// Counts and logs how a cycle ended.
+    pub(super) fn observe(&self, begun: &Begun, report: &Report) {
+        let outcome = report.outcome;
+        self.metrics.cycles.inc((outcome,));
+        self.metrics
+            .cycle_duration
+            .observe((outcome,), begun.started.elapsed());
+        if outcome == Outcome::Success {
+            self.metrics
+                .cycle_last_success_timestamp
+                .set((), self.clock.unix());
+        }
+        if report.record.changes_detected {
+            self.metrics.cycles_with_changes.inc(());
+        }
+        let record = &report.record;
+        let (id, duration) = (record.processing_id.as_str(), record.duration);
+        match &report.error {
+            Some(error) => {
+                span::fail(&begun.span, error.kind);
+                self.metrics
+                    .cycle_stage_failures
+                    .inc((error.stage, error.kind));
+                tracing::error!(
+                    processing_id = id,
+                    stage = error.stage.label(),
+                    error_type = error.kind.label(),
+                    "cycle {id} failed: {error}"
+                );
+            }
+            None if outcome == Outcome::Held => {
+                let reason = record.error.as_deref().unwrap_or_default();
+                tracing::warn!(processing_id = id, "cycle {id} holds the list: {reason}");
+            }
+            None => tracing::info!(
+                processing_id = id,
+                duration_seconds = duration,
+                new = record.changes.new,
+                updated = record.changes.updated,
+                removed = record.changes.removed,
+                deliveries = record.deliveries.total,
+                "cycle {id} done: {}",
+                record.summary
+            ),
+        }
+    }
+
+    /// Times a stage until the value is dropped.
+    pub(super) fn timer(&self, stage: Stage) -> Timer {
+        Timer {
+            metrics: Arc::clone(&self.metrics),
+            stage,
+            begun: Instant::now(),
+        }
+    }
+
+    /// Times a stage and opens its span, until the values are dropped.
+    pub(super) fn stage(&self, stage: Stage) -> (Timer, EnteredSpan) {
+        (self.timer(stage), span::stage(stage).entered())
+    }
+}
