@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 /// The wall clock for time stamps and calendar days, and a monotonic one for how long something is
-/// ago. Both are shifted by offsets that all clones share (zero in production). What sleeps uses
+/// ago and when it is due. Both are shifted by offsets that all clones share (zero in production). What sleeps uses
 /// tokio's clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
     begun: Instant,
+    /// What the wall clock read then.
+    begun_at: Timestamp,
     offset_nanos: Arc<AtomicI64>,
     passed_nanos: Arc<AtomicU64>,
 }
@@ -20,6 +22,7 @@ impl Default for Clock {
     fn default() -> Self {
         Self {
             begun: Instant::now(),
+            begun_at: Timestamp::now(),
             offset_nanos: Arc::default(),
             passed_nanos: Arc::default(),
         }
@@ -36,7 +39,10 @@ impl Clock {
     /// A clock that reads `start` now and runs on from there.
     #[must_use]
     pub fn starting_at(start: Timestamp) -> Self {
-        let clock = Self::default();
+        let clock = Self {
+            begun_at: start,
+            ..Self::default()
+        };
         clock.advance(start.duration_since(Timestamp::now()));
         clock
     }
@@ -61,6 +67,19 @@ impl Clock {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.begun.elapsed() + Duration::from_nanos(self.passed_nanos.load(Ordering::Relaxed))
+    }
+
+    /// The time for schedules that are stored, in Unix seconds: what the wall clock read when this
+    /// clock was made, counted on by the monotonic one. It does not follow a wall clock that is set.
+    #[must_use]
+    pub fn steady(&self) -> f64 {
+        unix_seconds(self.begun_at) + self.uptime().as_secs_f64()
+    }
+
+    /// What the wall clock will read at a moment of [`steady`](Self::steady), unless it is set.
+    #[must_use]
+    pub fn on_the_wall(&self, steady: f64) -> f64 {
+        steady + (self.unix() - self.steady())
     }
 
     /// Lets time pass, for the wall clock and the monotonic one.
@@ -99,5 +118,16 @@ mod tests {
         clone.pass(Duration::from_hours(24));
         assert!(clock.now().duration_since(start) >= SignedDuration::from_hours(48));
         assert!(clock.uptime() >= Duration::from_hours(24));
+    }
+
+    #[test]
+    fn the_steady_clock_follows_no_setting() {
+        let start: Timestamp = "2027-05-01T10:00:00Z".parse().unwrap();
+        let (clock, start) = (Clock::starting_at(start), unix_seconds(start));
+        let near = |found: f64, expected: f64| (found - expected).abs() < 5.0;
+        clock.advance(SignedDuration::from_hours(-5));
+        clock.pass(Duration::from_hours(1));
+        assert!(near(clock.steady(), start + 3600.0));
+        assert!(near(clock.on_the_wall(start), start - 5.0 * 3600.0));
     }
 }

@@ -135,7 +135,7 @@ pub async fn status(
     clock: &Clock,
 ) -> Result<Status, Failure> {
     let unreadable = |error: StoreError| Failure::from(store.cannot_start(&error));
-    let now = clock.unix();
+    let now = clock.steady();
     let latest = now + LONGEST_WAIT.as_secs_f64();
     let recovered = store.recover(now, latest).await.map_err(unreadable)?;
     if !recovered.is_empty() {

@@ -33,6 +33,7 @@ impl Cycle {
             record: report.record.clone(),
             upto: begun.waiting.upto,
             ended: self.clock.unix(),
+            due: self.clock.steady(),
             end,
             traceparent: span::traceparent_of(&begun.span),
         };

@@ -27,7 +27,7 @@ use crate::telemetry::span;
 const AT_A_TIME: usize = 4;
 /// Pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// No attempt is further ahead than this, unless the clock was set back.
+/// No attempt is further ahead than this, unless an earlier run's clock was.
 pub const LONGEST_WAIT: Duration = Duration::from_hours(26);
 /// The longest sleep, after which the outbox is looked at in any case.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
@@ -45,7 +45,7 @@ pub struct Dispatcher {
     pub status: Arc<Status>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// The wall clock.
+    /// The wall clock, and the one that the schedule goes by.
     pub clock: Clock,
 }
 
@@ -120,7 +120,7 @@ impl Dispatcher {
     }
 
     async fn claim(&self, free: usize) -> Result<(Vec<Claimed>, Duration), StoreError> {
-        let (now, breakers) = (self.clock.unix(), &self.destinations.breakers);
+        let (now, breakers) = (self.clock.steady(), &self.destinations.breakers);
         let (limit, ahead) = match breakers.turn(self.destination, free) {
             Turn::Go { limit, ahead } => (limit, ahead),
             Turn::Wait(pause) => return Ok((Vec::new(), pause.min(LONGEST_SLEEP))),
@@ -133,10 +133,7 @@ impl Dispatcher {
             }
             return Ok((Vec::new(), LONGEST_SLEEP));
         };
-        if due - now > LONGEST_WAIT.as_secs_f64() {
-            // The schedule waits a day at most: the clock was set back.
-            self.store.hasten(self.destination, now).await?;
-        } else if due > now && ahead == 0 {
+        if due > now && ahead == 0 {
             let wait = Duration::from_secs_f64((due - now).min(LONGEST_SLEEP.as_secs_f64()));
             return Ok((Vec::new(), wait));
         }
@@ -194,7 +191,7 @@ impl Dispatcher {
                 },
                 None,
             ),
-            Err(error) => after_failure(&claimed, error, now),
+            Err(error) => after_failure(&claimed, error, self.clock.steady()),
         };
         loop {
             match self.store.settle(claimed.id, now, settlement.clone()).await {

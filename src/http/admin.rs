@@ -68,7 +68,10 @@ pub async fn deliveries(site: &Site, query: Option<&str>) -> Response {
     };
     let limit = query.limit;
     match site.store.deliveries(query).await {
-        Ok(rows) => {
+        Ok(mut rows) => {
+            for row in &mut rows {
+                row.next_attempt = row.next_attempt.map(|at| site.clock.on_the_wall(at));
+            }
             let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id));
             json(
                 StatusCode::OK,
@@ -84,7 +87,7 @@ pub async fn retry(site: &Site, id: &str) -> Response {
     let Ok(id) = id.parse::<i64>() else {
         return not_found();
     };
-    match site.store.retry_dead(id, site.clock.unix()).await {
+    match site.store.retry_dead(id, site.clock.steady()).await {
         Ok(true) => {
             site.status.wake_deliveries();
             tracing::info!(delivery = id, "an operator retries a dead delivery");

@@ -113,6 +113,8 @@ pub struct CycleWrite {
     pub upto: i64,
     /// When it ended, Unix seconds.
     pub ended: f64,
+    /// The same by the steady clock: its deliveries are due then.
+    pub due: f64,
     /// How.
     pub end: CycleEnd,
     /// The trace context of the cycle, for its deliveries.
@@ -257,8 +259,7 @@ fn commit(
             }
             write_changes(tx, feed, id, changes)?;
             for delivery in deliveries {
-                let traceparent = write.traceparent.as_deref();
-                let count = outbox::insert(tx, feed, id, write.ended, traceparent, delivery)?;
+                let count = outbox::insert(tx, feed, write, delivery)?;
                 *superseded.entry(delivery.destination).or_default() += count;
             }
             release(tx, feed)?;

@@ -350,6 +350,7 @@ impl Pair {
             record,
             upto: i64::try_from(upto).unwrap(),
             ended: self.model.now,
+            due: self.model.now,
             end,
             traceparent: None,
         };

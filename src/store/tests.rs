@@ -36,6 +36,7 @@ fn cycle(n: u64, upto: i64, end: CycleEnd) -> CycleWrite {
         record,
         upto,
         ended: 2.0,
+        due: 2.0,
         end,
         traceparent: None,
     }

@@ -76,7 +76,7 @@ pub enum Settlement {
         /// Where it can be looked at, if anywhere.
         url: Option<String>,
     },
-    /// Failed; tried again at this time, Unix seconds.
+    /// Failed; tried again at this time of the steady clock, Unix seconds.
     Retry {
         /// When.
         at: f64,
@@ -192,25 +192,9 @@ impl Store {
         .await
     }
 
-    /// Makes everything that waits for this destination due now: the clock was set back.
-    ///
-    /// # Errors
-    /// When the store cannot write.
-    pub async fn hasten(&self, destination: Destination, now: f64) -> Result<usize, StoreError> {
-        self.write(move |tx, _| {
-            Ok(tx
-                .prepare_cached(
-                    "UPDATE outbox SET next_attempt = ?2 WHERE state = 'pending' \
-                     AND destination = ?1 AND next_attempt > ?2",
-                )?
-                .execute(params![destination.label(), now])?)
-        })
-        .await
-    }
-
     /// Puts back what was under way when the last run ended, later the more often it was tried: it
-    /// may be what ended the run. Keeps no "not before" beyond `latest`, which a clock that jumped
-    /// may have left. Returns what became of each.
+    /// may be what ended the run. A "not before" beyond `latest` is what a clock left that was
+    /// wrong: it is due now. Returns what became of each.
     ///
     /// # Errors
     /// When the store cannot write.

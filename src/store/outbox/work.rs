@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 use super::{Claimed, NewDelivery, Portion, Settlement};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::retry::next_delay;
+use crate::store::cycles::CycleWrite;
 use crate::store::error::StoreError;
 
 /// Nothing older of the same match waits or is under way; the entry is called `o`.
@@ -26,9 +27,7 @@ const INTERRUPTED: &str = "the program ended during the attempt";
 pub(in crate::store) fn insert(
     tx: &Connection,
     feed: &str,
-    processing_id: &str,
-    now: f64,
-    traceparent: Option<&str>,
+    cycle: &CycleWrite,
     new: &NewDelivery,
 ) -> Result<usize, StoreError> {
     let destination = new.destination.label();
@@ -38,7 +37,13 @@ pub(in crate::store) fn insert(
              WHERE feed = ?1 AND destination = ?2 AND match_id = ?3 AND kind = ?4 \
              AND state IN ('pending', 'dead')",
         )?
-        .execute(params![feed, destination, new.match_id, new.kind, now])?;
+        .execute(params![
+            feed,
+            destination,
+            new.match_id,
+            new.kind,
+            cycle.ended
+        ])?;
     if superseded > 0 {
         tx.prepare_cached(&format!(
             "{FORGOTTEN} AND feed = ?1 AND destination = ?2 AND match_id = ?3"
@@ -48,16 +53,17 @@ pub(in crate::store) fn insert(
     tx.prepare_cached(
         "INSERT INTO outbox (feed, destination, match_id, kind, processing_id, state, created, \
          next_attempt, traceparent, digest, payload) \
-         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         feed,
         destination,
         new.match_id,
         new.kind,
-        processing_id,
-        now,
-        traceparent,
+        cycle.record.processing_id,
+        cycle.ended,
+        cycle.due,
+        cycle.traceparent,
         new.digest,
         new.payload
     ])?;
@@ -251,8 +257,8 @@ pub(in crate::store) fn recover(
             Destination::from_label(&destination).ok_or(StoreError::Row("destination"))?;
         recovered.push((destination, state));
     }
-    let sql = "UPDATE outbox SET next_attempt = ?1 WHERE state = 'pending' AND next_attempt > ?1";
-    tx.prepare_cached(sql)?.execute([latest])?;
+    let sql = "UPDATE outbox SET next_attempt = ?1 WHERE state = 'pending' AND next_attempt > ?2";
+    tx.prepare_cached(sql)?.execute([now, latest])?;
     Ok(recovered)
 }
 
