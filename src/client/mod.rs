@@ -1,6 +1,7 @@
 //! Calls to other services: bounded in time and size, never redirected, counted and traced.
 
 mod body;
+mod buffer;
 mod call;
 mod error;
 
