@@ -27,6 +27,8 @@ use tokio::sync::watch;
 /// Deliveries that a cycle left are waited for so long, that they do not slow the next one.
 const DRAIN: Duration = Duration::from_mins(1);
 
+const EDITIONS: [Edition; 3] = [Edition::First, Edition::OnePercentMoved, Edition::LastMoved];
+
 /// Medians of one size.
 struct Medians {
     fetch: Duration,
@@ -35,6 +37,7 @@ struct Medians {
     all_new: Duration,
     unchanged: Duration,
     changed: Duration,
+    last_changed: Duration,
     with_files: Duration,
 }
 
@@ -49,7 +52,7 @@ fn main() {
     let _telemetry = telemetry::start(&config(&folder, server.address, "20"), &metrics);
     let mut before: Option<Medians> = None;
     for matches in [10_000, 100_000] {
-        let lists = [Edition::First, Edition::OnePercentMoved].map(|e| list(matches, e));
+        let lists = EDITIONS.map(|edition| list(matches, edition));
         let medians = measure(&server, &lists, if matches > 10_000 { 5 } else { 15 });
         report(matches, lists[0].len(), &medians);
         memory(&server, &lists);
@@ -70,6 +73,7 @@ fn report(matches: usize, bytes: usize, m: &Medians) {
         ("cycle, unchanged", m.unchanged),
         ("cycle, 1 % changed", m.changed),
         ("cycle, 1 % changed, files on", m.with_files),
+        ("cycle, the last match changed", m.last_changed),
     ] {
         println!("  {name:<32} {:>11}", ms(took));
     }
@@ -110,13 +114,13 @@ fn growth(before: &Medians, now: &Medians) {
 }
 
 /// Floors and cycles in turn, so that both see the same machine.
-fn measure(server: &ListServer, lists: &[Bytes; 2], runs: usize) -> Medians {
+fn measure(server: &ListServer, lists: &[Bytes; 3], runs: usize) -> Medians {
     let floor = Floor::new(server.address);
     let folder = support::folder("cycle");
     server.set(&lists[0]);
     let daemon = InProcess::start(&config(&folder, server.address, "20"));
     let all_new = cycle(daemon.address);
-    let mut times: [Vec<Duration>; 6] = Default::default();
+    let mut times: [Vec<Duration>; 7] = Default::default();
     for run in 0..runs {
         times[0].push(timed(|| floor.fetch()).0);
         times[1].push(timed(|| blake3::hash(&floor.fetch())).0);
@@ -124,6 +128,13 @@ fn measure(server: &ListServer, lists: &[Bytes; 2], runs: usize) -> Medians {
         times[3].push(cycle(daemon.address));
         server.set(&lists[(run + 1) % 2]);
         times[4].push(cycle(daemon.address));
+    }
+    // The beginning is the same, and is let go of before it turns out that the end is not.
+    server.set(&lists[0]);
+    cycle(daemon.address);
+    for run in 0..runs {
+        server.set(&lists[if run % 2 == 0 { 2 } else { 0 }]);
+        times[6].push(cycle(daemon.address));
     }
     daemon.stop();
     // The files of every match would take longer than all the rest: only changed ones get some.
@@ -141,6 +152,7 @@ fn measure(server: &ListServer, lists: &[Bytes; 2], runs: usize) -> Medians {
         unchanged,
         changed,
         with_files,
+        last_changed,
     ] = times.map(median);
     Medians {
         fetch,
@@ -149,12 +161,13 @@ fn measure(server: &ListServer, lists: &[Bytes; 2], runs: usize) -> Medians {
         all_new,
         unchanged,
         changed,
+        last_changed,
         with_files,
     }
 }
 
 /// The peak of a child that knows the list already, in each kind of cycle; the first list beside it.
-fn memory(server: &ListServer, lists: &[Bytes; 2]) {
+fn memory(server: &ListServer, lists: &[Bytes; 3]) {
     let folder = support::folder("cycle-memory");
     let api = format!("http://{}", server.address);
     let kinds = [

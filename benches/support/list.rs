@@ -28,6 +28,8 @@ pub enum Edition {
     First,
     /// Every hundredth match has another kick-off.
     OnePercentMoved,
+    /// The last match has another kick-off.
+    LastMoved,
 }
 
 /// A list of `matches` matches.
@@ -35,7 +37,11 @@ pub fn list(matches: usize, edition: Edition) -> Bytes {
     let mut text = String::with_capacity(matches * 2960 + 2);
     for number in 0..matches {
         text.push(if number == 0 { '[' } else { ',' });
-        let moved = edition == Edition::OnePercentMoved && number % 100 == 0;
+        let moved = match edition {
+            Edition::First => false,
+            Edition::OnePercentMoved => number % 100 == 0,
+            Edition::LastMoved => number + 1 == matches,
+        };
         one(&mut text, number, if moved { "20:15" } else { "19:00" });
     }
     text.push(']');

@@ -6,39 +6,81 @@ use super::buffer::Buffer;
 use super::error::{CallError, of_reqwest};
 use crate::telemetry::labels::ErrorKind;
 
-/// Reads the whole body, at most `cap` bytes.
-pub async fn read(mut response: reqwest::Response, cap: usize) -> Result<Bytes, CallError> {
-    let claimed = response
-        .content_length()
-        .and_then(|length| usize::try_from(length).ok());
-    if claimed.is_some_and(|length| length > cap) {
-        return Err(too_large(cap));
-    }
-    let mut body = Buffer::new(claimed, cap);
-    while let Some(chunk) = response.chunk().await.map_err(|error| of_reqwest(&error))? {
-        if body.len() == 0 && claimed == Some(chunk.len()) {
-            return Ok(chunk);
-        }
-        if body.len() + chunk.len() > cap {
-            return Err(too_large(cap));
-        }
-        body.append(&chunk).map_err(|error| no_memory(&error))?;
-    }
-    if claimed.is_some_and(|length| body.len() < length) {
-        return Err(CallError::of(
-            ErrorKind::Reset,
-            "the answer ended before its announced length",
-        ));
-    }
-    Ok(body.into_bytes())
+/// A body, piece by piece.
+#[derive(Debug)]
+pub struct Body {
+    response: reqwest::Response,
+    cap: usize,
+    claimed: Option<usize>,
+    came: usize,
 }
 
-fn too_large(cap: usize) -> CallError {
-    let message = format!("the answer has more than {cap} bytes");
-    CallError::of(ErrorKind::TooLarge, &message)
-}
+impl Body {
+    /// That of an answer; at most `cap` bytes.
+    ///
+    /// # Errors
+    /// When it claims to have more.
+    pub(super) fn new(response: reqwest::Response, cap: usize) -> Result<Self, CallError> {
+        let claimed = response
+            .content_length()
+            .and_then(|length| usize::try_from(length).ok());
+        let body = Self {
+            response,
+            cap,
+            claimed,
+            came: 0,
+        };
+        body.within_cap(claimed.unwrap_or_default())?;
+        Ok(body)
+    }
 
-fn no_memory(error: &std::io::Error) -> CallError {
-    let message = format!("there is no memory for the answer: {error}");
-    CallError::of(ErrorKind::TooLarge, &message)
+    fn within_cap(&self, length: usize) -> Result<(), CallError> {
+        if length <= self.cap {
+            return Ok(());
+        }
+        let message = format!("the answer has more than {} bytes", self.cap);
+        Err(CallError::of(ErrorKind::TooLarge, &message))
+    }
+
+    /// Memory for the whole of it.
+    #[must_use]
+    pub fn buffer(&self) -> Buffer {
+        Buffer::new(self.claimed, self.cap)
+    }
+
+    /// The next piece; none at the end.
+    ///
+    /// # Errors
+    /// When the body breaks off, stands still, has more bytes than it may have or fewer than it
+    /// claimed.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, CallError> {
+        let piece = self.response.chunk().await;
+        let Some(piece) = piece.map_err(|error| of_reqwest(&error))? else {
+            if self.claimed.is_some_and(|length| self.came < length) {
+                return Err(CallError::of(
+                    ErrorKind::Reset,
+                    "the answer ended before its announced length",
+                ));
+            }
+            return Ok(None);
+        };
+        self.came += piece.len();
+        self.within_cap(self.came)?;
+        Ok(Some(piece))
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// Those of [`Body::next`], and when there is no memory for it.
+    pub async fn whole(mut self) -> Result<Bytes, CallError> {
+        let mut buffer = self.buffer();
+        while let Some(piece) = self.next().await? {
+            if self.claimed == Some(piece.len()) {
+                return Ok(piece);
+            }
+            buffer.append(&piece)?;
+        }
+        Ok(buffer.into_bytes())
+    }
 }

@@ -5,6 +5,9 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use memmap2::MmapMut;
 
+use super::error::CallError;
+use crate::telemetry::labels::ErrorKind;
+
 /// Bytes up to which a body is on the heap; more are mapped. The heap would copy them each time
 /// that they outgrow their place, and would fault them in four kilobytes at a time, anew for each
 /// body, which takes longer than reading them from the socket.
@@ -43,6 +46,7 @@ impl AsRef<[u8]> for Mapped {
 
 impl Buffer {
     /// For a body of at most `cap` bytes, whose sender claims that it has `claimed`.
+    #[must_use]
     pub fn new(claimed: Option<usize>, cap: usize) -> Self {
         Self {
             place: Place::Heap(BytesMut::new()),
@@ -51,20 +55,36 @@ impl Buffer {
         }
     }
 
-    /// Bytes in it.
-    pub fn len(&self) -> usize {
+    /// What is in it.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         match &self.place {
-            Place::Heap(heap) => heap.len(),
-            Place::Mapped(mapped) => mapped.filled,
+            Place::Heap(heap) => heap,
+            Place::Mapped(mapped) => mapped.as_ref(),
+        }
+    }
+
+    /// Lets go of what is in it and keeps the place.
+    pub fn clear(&mut self) {
+        match &mut self.place {
+            Place::Heap(heap) => heap.clear(),
+            Place::Mapped(mapped) => mapped.filled = 0,
         }
     }
 
     /// Puts bytes behind those that are there.
     ///
     /// # Errors
-    /// When the system gives no address space for the body, or it outgrows `cap`.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let needed = self.len() + bytes.len();
+    /// When the system gives no address space for the body, or it outgrows its cap.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), CallError> {
+        self.try_append(bytes).map_err(|error| {
+            let message = format!("there is no memory for the answer: {error}");
+            CallError::of(ErrorKind::TooLarge, &message)
+        })
+    }
+
+    fn try_append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let needed = self.bytes().len() + bytes.len();
         if let Place::Heap(heap) = &mut self.place {
             let expected = self.claimed.unwrap_or_default().max(needed);
             if expected > HEAP_MAX {
@@ -81,6 +101,7 @@ impl Buffer {
     }
 
     /// The body, without a copy.
+    #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self.place {
             Place::Heap(heap) => heap.freeze(),
@@ -148,7 +169,7 @@ mod tests {
         ] {
             let (buffer, expected) = gathered(claimed, pieces, piece);
             assert_eq!(matches!(buffer.place, Place::Mapped(_)), mapped);
-            assert_eq!(buffer.len(), expected.len());
+            assert_eq!(buffer.bytes().len(), expected.len());
             assert!(buffer.into_bytes() == expected, "{claimed:?} {pieces}");
         }
     }
@@ -158,6 +179,6 @@ mod tests {
         let mut buffer = Buffer::new(Some(HEAP_MAX + 1), usize::MAX);
         buffer.append(&vec![7; HEAP_MAX]).unwrap();
         assert!(buffer.append(&[7; 2]).is_err());
-        assert_eq!(buffer.len(), HEAP_MAX);
+        assert_eq!(buffer.bytes().len(), HEAP_MAX);
     }
 }

@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{RequestBuilder, StatusCode};
 use tracing::Instrument;
 
-use super::body;
+use super::body::Body;
 use super::error::{CallError, of_reqwest, of_status};
 use crate::telemetry::labels::{CallResult, Dependency};
 use crate::telemetry::metrics::Metrics;
@@ -36,15 +36,15 @@ pub struct Call {
     pub cap: usize,
 }
 
-/// A whole answer with a status of 2xx or 304.
+/// An answer with a status of 2xx or 304.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Answer<B> {
     /// The status code.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
+    /// What was read of the body.
+    pub body: B,
 }
 
 impl Caller {
@@ -52,11 +52,24 @@ impl Caller {
     ///
     /// # Errors
     /// When there is no whole answer, or its status is neither 2xx nor 304.
-    pub async fn call(&self, call: Call) -> Result<Answer, CallError> {
+    pub async fn call(&self, call: Call) -> Result<Answer<Bytes>, CallError> {
+        self.call_reading(call, Body::whole).await
+    }
+
+    /// Makes the call and has `read` read the answer.
+    ///
+    /// # Errors
+    /// Those of `read`; and when there is no answer, or its status is neither 2xx nor 304.
+    pub async fn call_reading<B>(
+        &self,
+        call: Call,
+        read: impl AsyncFnOnce(Body) -> Result<B, CallError>,
+    ) -> Result<Answer<B>, CallError> {
         let begun = Instant::now();
         let (method, path) = call.name;
         let span = span::client(method, self.dependency.label(), path);
-        let result = self.attempt(call, &span).instrument(span.clone()).await;
+        let attempt = self.attempt(call, read, &span);
+        let result = attempt.instrument(span.clone()).await;
         self.metrics
             .client_request_duration
             .observe((self.dependency,), begun.elapsed());
@@ -77,14 +90,19 @@ impl Caller {
         result
     }
 
-    async fn attempt(&self, call: Call, span: &tracing::Span) -> Result<Answer, CallError> {
+    async fn attempt<B>(
+        &self,
+        call: Call,
+        read: impl AsyncFnOnce(Body) -> Result<B, CallError>,
+        span: &tracing::Span,
+    ) -> Result<Answer<B>, CallError> {
         let mut context = HeaderMap::new();
         span::inject(span, &mut context);
         let sent = call.request.headers(context).send().await;
         let response = sent.map_err(|error| of_reqwest(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         of_status(status, &headers)?;
-        let body = body::read(response, call.cap).await?;
+        let body = read(Body::new(response, call.cap)?).await?;
         Ok(Answer {
             status,
             headers,

@@ -8,7 +8,9 @@ mod error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use call::{Call, Caller};
+pub use body::Body;
+pub use buffer::Buffer;
+pub use call::{Answer, Call, Caller};
 pub use error::{CallError, of_reqwest, of_status};
 
 /// How a neighbour answered a probe.

@@ -4,7 +4,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing::{Instrument, Span};
@@ -19,7 +18,7 @@ use crate::telemetry::family::InFlight;
 use crate::telemetry::labels::{Dependency, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
-use crate::upstream::{Fetched, Upstream, Validators};
+use crate::upstream::{Fetched, Known, Upstream};
 
 /// Everything that a cycle works with.
 #[derive(Debug)]
@@ -132,24 +131,29 @@ impl Cycle {
         if begun.waiting.failures > 0 {
             self.metrics.client_retries.inc((Dependency::ApiClient,));
         }
-        let Some((body, validators)) = self.fetch(&begun.feed).await? else {
-            return Ok(None);
+        let (body, digest, validators) = match self.fetch(&begun.feed).await? {
+            Fetched::NotModified => return Ok(None),
+            Fetched::Unchanged { length } => {
+                self.metrics.match_list_bytes.set_size((), length);
+                return Ok(None);
+            }
+            Fetched::List {
+                body,
+                digest,
+                validators,
+            } => (body, digest, validators),
         };
         self.metrics.match_list_bytes.set_size((), body.len());
         let (cycle, feed) = (Arc::clone(self), begun.feed.clone());
         let (at, time_zone) = (begun.at, self.time_zone.clone());
         let parent = Span::current();
         let work = move || {
-            let list_digest = blake3::hash(&body).as_bytes()[..16].to_vec();
-            if feed.has_snapshot && feed.list_digest.as_ref() == Some(&list_digest) {
-                return Ok(None);
-            }
             let given = Given {
                 feed,
                 now: unix_seconds(at),
                 timestamp: at.to_string(),
                 today: time_zone.to_datetime(at).date(),
-                list_digest,
+                list_digest: digest.to_vec(),
             };
             let mut found = parent.in_scope(|| cycle.work(&body, &given))?;
             if let Found::Accepted(accepted) = &mut found {
@@ -168,29 +172,25 @@ impl Cycle {
             })
     }
 
-    async fn fetch(&self, feed: &FeedState) -> Result<Option<(Bytes, Validators)>, CycleError> {
+    async fn fetch(&self, feed: &FeedState) -> Result<Fetched, CycleError> {
         let _timer = self.timer(Stage::Fetch);
-        // Without a snapshot, or with a held list, the bytes are needed whatever the server says.
-        let validators = match feed.has_snapshot && feed.held.is_none() {
-            true => Validators {
-                etag: feed.etag.clone(),
-                last_modified: feed.last_modified.clone(),
-            },
-            false => Validators::default(),
-        };
-        let span = span::stage(Stage::Fetch);
-        let fetched = self
-            .upstream
-            .fetch(&validators)
-            .instrument(span.clone())
-            .await;
-        match fetched {
-            Ok(Fetched::NotModified) => Ok(None),
-            Ok(Fetched::List { body, validators }) => Ok(Some((body, validators))),
-            Err(error) => {
-                span::fail(&span, error.kind);
-                Err(CycleError::fetch(error))
+        let mut known = Known::default();
+        if feed.has_snapshot {
+            known.digest.clone_from(&feed.list_digest);
+            // With a held list the bytes are needed whatever the server says.
+            if feed.held.is_none() {
+                known.validators.etag.clone_from(&feed.etag);
+                known
+                    .validators
+                    .last_modified
+                    .clone_from(&feed.last_modified);
             }
         }
+        let span = span::stage(Stage::Fetch);
+        let fetched = self.upstream.fetch(&known).instrument(span.clone()).await;
+        fetched.map_err(|error| {
+            span::fail(&span, error.kind);
+            CycleError::fetch(error)
+        })
     }
 }

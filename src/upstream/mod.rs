@@ -1,17 +1,21 @@
 //! The match list: asked for over HTTP, read from a file, or made in memory for the demonstration.
 
+mod body;
+
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::header::{ACCEPT, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use url::Url;
 
+use self::body::ListBody;
 pub use crate::client::Timeouts;
-use crate::client::{Call, CallError, Caller, Health, HealthStatus, client, endpoint};
+use crate::client::{Answer, Call, CallError, Caller, Health, HealthStatus, client, endpoint};
+use crate::domain::matchlist::Digests;
 use crate::telemetry::labels::{Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 
@@ -50,6 +54,17 @@ pub struct HttpSource {
     base: Url,
     caller: Caller,
     cap: usize,
+    /// Of the last list that was read to its end.
+    last: Arc<Mutex<Option<Arc<Digests>>>>,
+}
+
+/// The list that need not be handed out again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// What its server gave to ask again with.
+    pub validators: Validators,
+    /// Its digest.
+    pub digest: Option<Vec<u8>>,
 }
 
 /// What a server gave to ask again with.
@@ -64,12 +79,19 @@ pub struct Validators {
 /// An answer to "what is the list?".
 #[derive(Debug)]
 pub enum Fetched {
-    /// The same as when the validators were given.
+    /// The one that is known, by its server's word.
     NotModified,
-    /// This one.
+    /// The one that is known, by its bytes.
+    Unchanged {
+        /// How many they are.
+        length: usize,
+    },
+    /// Another one.
     List {
         /// Its bytes, decoded.
         body: Bytes,
+        /// Of these.
+        digest: [u8; 16],
         /// To ask again with.
         validators: Validators,
     },
@@ -92,7 +114,12 @@ impl Upstream {
             client,
             metrics,
         };
-        Ok(Self::Http(HttpSource { base, caller, cap }))
+        Ok(Self::Http(HttpSource {
+            base,
+            caller,
+            cap,
+            last: Arc::default(),
+        }))
     }
 
     /// A file of at most `cap` bytes.
@@ -105,16 +132,14 @@ impl Upstream {
     ///
     /// # Errors
     /// When there is no whole answer that could be a list.
-    pub async fn fetch(&self, validators: &Validators) -> Result<Fetched, CallError> {
+    pub async fn fetch(&self, known: &Known) -> Result<Fetched, CallError> {
         let body = match self {
-            Self::Http(source) => return source.fetch(validators).await,
+            Self::Http(source) => return source.fetch(known).await,
             Self::File { path, cap } => read_file(path, *cap).await?,
             Self::Memory(list) => list()?,
         };
-        Ok(Fetched::List {
-            body,
-            validators: Validators::default(),
-        })
+        let digests = Digests::of(&body);
+        Ok(known.or(body, &digests, Validators::default()))
     }
 
     /// Asks how the source is.
@@ -147,8 +172,60 @@ async fn read_file(path: &std::path::Path, cap: usize) -> Result<Bytes, CallErro
     tokio::fs::read(path).await.map(Bytes::from).map_err(failed)
 }
 
+impl Known {
+    /// What to say of a list that came whole.
+    fn or(&self, body: Bytes, digests: &Digests, validators: Validators) -> Fetched {
+        let digest = digests.list();
+        if self.digest.as_deref() == Some(&digest) {
+            let length = body.len();
+            return Fetched::Unchanged { length };
+        }
+        Fetched::List {
+            body,
+            digest,
+            validators,
+        }
+    }
+}
+
 impl HttpSource {
-    async fn fetch(&self, validators: &Validators) -> Result<Fetched, CallError> {
+    async fn fetch(&self, known: &Known) -> Result<Fetched, CallError> {
+        let mut digests = self.last(known);
+        let mut validators = known.validators.clone();
+        loop {
+            let answer = self.get(&validators, digests.take().as_deref()).await?;
+            if answer.status == StatusCode::NOT_MODIFIED {
+                return Ok(Fetched::NotModified);
+            }
+            match answer.body {
+                ListBody::Known { length } => return Ok(Fetched::Unchanged { length }),
+                ListBody::Whole(body, digests) => {
+                    if let Some(problem) = no_list(&body) {
+                        return invalid(problem);
+                    }
+                    let fetched = known.or(body, &digests, Validators::of(&answer.headers));
+                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(Arc::new(digests));
+                    return Ok(fetched);
+                }
+                // The end of a list of several blocks has changed: once more, and all of it.
+                ListBody::Lost => validators = Validators::default(),
+            }
+        }
+    }
+
+    /// What the blocks of the known list were, if it is the last that was read.
+    fn last(&self, known: &Known) -> Option<Arc<Digests>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = known.digest.as_deref()?;
+        last.clone().filter(|last| last.list() == digest)
+    }
+
+    async fn get(
+        &self,
+        validators: &Validators,
+        digests: Option<&Digests>,
+    ) -> Result<Answer<ListBody>, CallError> {
         let url = endpoint(&self.base, "/matches");
         let mut request = self
             .caller
@@ -166,36 +243,17 @@ impl HttpSource {
             name: ("GET", "/matches"),
             cap: self.cap,
         };
-        let answer = self.caller.call(call).await?;
-        let invalid = |message: &str| Err(CallError::of(ErrorKind::Invalid, message));
+        let read = async |body| body::read(body, digests).await;
+        let answer = self.caller.call_reading(call, read).await?;
         match answer.status {
-            StatusCode::OK => {}
-            StatusCode::NOT_MODIFIED if *validators != Validators::default() => {
-                return Ok(Fetched::NotModified);
-            }
-            StatusCode::NOT_MODIFIED => return invalid("the service answered 304 unasked"),
-            other => {
-                return invalid(&format!(
-                    "the service answered {} without a list",
-                    other.as_u16()
-                ));
-            }
+            StatusCode::OK => Ok(answer),
+            StatusCode::NOT_MODIFIED if *validators != Validators::default() => Ok(answer),
+            StatusCode::NOT_MODIFIED => invalid("the service answered 304 unasked"),
+            other => invalid(&format!(
+                "the service answered {} without a list",
+                other.as_u16()
+            )),
         }
-        if let Some(problem) = no_list(&answer.body) {
-            return invalid(problem);
-        }
-        let text = |name| {
-            let value = answer.headers.get(name)?;
-            Some(value.to_str().ok()?.to_owned())
-        };
-        let validators = Validators {
-            etag: text(ETAG),
-            last_modified: text(LAST_MODIFIED),
-        };
-        Ok(Fetched::List {
-            body: answer.body,
-            validators,
-        })
     }
 
     /// Any answer shows that the service is there; only its own word shows that it is well.
@@ -222,6 +280,23 @@ impl HttpSource {
             _ => HealthStatus::Healthy,
         })
     }
+}
+
+impl Validators {
+    fn of(headers: &HeaderMap) -> Self {
+        let text = |name| {
+            let value = headers.get(name)?;
+            Some(value.to_str().ok()?.to_owned())
+        };
+        Self {
+            etag: text(ETAG),
+            last_modified: text(LAST_MODIFIED),
+        }
+    }
+}
+
+fn invalid<T>(message: &str) -> Result<T, CallError> {
+    Err(CallError::of(ErrorKind::Invalid, message))
 }
 
 /// Whatever the content type says, a list starts like JSON.

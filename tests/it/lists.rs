@@ -294,3 +294,38 @@ async fn an_export_begun_early_holds_no_more_than_the_list_turns_out_to_have() {
     assert!(!path.exists());
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_long_list_only_what_is_needed_is_kept_and_nothing_is_missed() {
+    let lists = ListService::start();
+    let url = lists.url();
+    let settings = [("API_BASE_URL", &*url), ("MIN_REFEREES_FOR_WHATSAPP", "20")];
+    let daemon = Daemon::start_with(Clock::system(), &settings).await;
+    // Some four megabytes.
+    let mut all: Vec<Value> = (1..2001)
+        .map(|id| with(a_match(id), json!({ "padding": "x".repeat(2000) })))
+        .collect();
+    let look = async |all: &[Value]| {
+        lists.answer(answer("200 OK", "", &list(all)));
+        let asked = lists.asked().len();
+        let record = daemon.process().await;
+        assert_eq!(record["status"], "success", "{record}");
+        let changes = &record["changes"];
+        let counts = [&changes["new"], &changes["updated"], &changes["removed"]];
+        (counts.map(|n| n.as_u64()), lists.asked().len() - asked)
+    };
+    let counted = |new, updated, removed| [new, updated, removed].map(Some);
+    assert_eq!(look(&all).await, (counted(2000, 0, 0), 1));
+    assert_eq!(look(&all).await, (counted(0, 0, 0), 1), "the same");
+    let moved = json!({ "avsparkstid": "23:45" });
+    // A change that comes when the beginning is gone needs the list once more.
+    all[1999] = with(all[1999].clone(), moved.clone());
+    assert_eq!(look(&all).await, (counted(0, 1, 0), 2), "the last one");
+    all[0] = with(all[0].clone(), moved.clone());
+    assert_eq!(look(&all).await, (counted(0, 1, 0), 1), "the first one");
+    all.push(a_match(2001));
+    assert_eq!(look(&all).await, (counted(1, 0, 0), 2), "one more");
+    assert_eq!(look(&all).await, (counted(0, 0, 0), 1), "the same again");
+    assert_eq!(daemon.exported().as_array().map(Vec::len), Some(2001));
+    daemon.stop().await;
+}

@@ -5,6 +5,7 @@
 //! the raw text of every entry, and [`Match::parse`] is called only for those whose [`Fingerprint`]
 //! is not known.
 
+mod digest;
 mod entry;
 mod error;
 mod layout;
@@ -13,6 +14,7 @@ mod parse;
 mod scan;
 mod value;
 
+pub use digest::{BLOCK, Digests};
 pub use entry::{CONTACT_FIELDS, Contact, EntryError, Match, Named, Referee, Role, Team};
 pub use error::{Found, ListError};
 pub use layout::Layout;
