@@ -312,7 +312,7 @@ async fn of_a_long_list_only_what_is_needed_is_kept_and_nothing_is_missed() {
         assert_eq!(record["status"], "success", "{record}");
         let changes = &record["changes"];
         let counts = [&changes["new"], &changes["updated"], &changes["removed"]];
-        (counts.map(|n| n.as_u64()), lists.asked().len() - asked)
+        (counts.map(Value::as_u64), lists.asked().len() - asked)
     };
     let counted = |new, updated, removed| [new, updated, removed].map(Some);
     assert_eq!(look(&all).await, (counted(2000, 0, 0), 1));
