@@ -1,17 +1,21 @@
-"""Writes docs/reliability.md from the lines that the harnesses reported.
+"""Adds what harnesses reported to docs/reliability.json and writes docs/reliability.md from it.
 
-campaign.py RECORD REVISION FAILED: FAILED names the harnesses that broke, separated by spaces.
+campaign.py FOUND REVISION HARNESS…: a HARNESS that left no line in FOUND has broken.
 """
 
 import json
 import os
 import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent.parent / "docs"
+ORDER = ["kill", "power", "edge", "slow", "shutdown", "control"]
 
 HEAD = """# Reliability
 
 What the program promises, how each promise was tried, and what came of it. `bash tests/campaign.sh` writes this page
 (`tests/campaign.py` does, from what the harnesses reported); the sizes tell whether it was the long form or the one
-that `tests/run.sh` runs every time, all but `slow`. These figures are of revision {revision}, on {cores} cores.
+that `tests/run.sh` runs every time, all but `slow`.
 
 | promise | tried by |
 |---|---|
@@ -48,22 +52,28 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
 
 
-def main() -> None:
-    record, revision, failed = sys.argv[1:4]
-    with open(record, encoding="utf-8") as lines:
-        runs = [json.loads(line) for line in lines]
-    print(HEAD.format(revision=revision, cores=os.cpu_count()), end="")
-    for run in runs:
-        name = run["harness"]
-        result = "**BROKEN**" if name in failed.split() else "no promise broken"
-        print(f"\n### {name}: {result}\n")
-        print(f"{number(run['count'])} in {run['seconds']:,.0f} s, seed {run['seed']}.\n")
-        print("| figure | value |\n|---|---|")
-        for figure, value in run["figures"].items():
-            print(f"| {figure} | {number(value)} |")
-    for name in set(failed.split()) - {run["harness"] for run in runs}:
-        print(f"\n### {name}: **BROKEN**\n\nIt ended before it could report; see its output.")
-    print(TAIL, end="")
+def section(name: str, run: dict) -> str:
+    where = f"revision {run['revision']}, on {run['cores']} cores"
+    if "figures" not in run:
+        return f"\n### {name}: **BROKEN**\n\nIt ended before it could report ({where}); see its output.\n"
+    lines = [f"\n### {name}: no promise broken\n"]
+    lines += [f"{number(run['count'])} in {run['seconds']:,.0f} s, seed {run['seed']}, {where}.\n"]
+    lines += ["| figure | value |", "|---|---|"]
+    lines += [f"| {figure} | {number(value)} |" for figure, value in run["figures"].items()]
+    return "\n".join(lines) + "\n"
 
 
-main()
+def main(found: str, revision: str, *harnesses: str) -> None:
+    record = DOCS / "reliability.json"
+    runs = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    lines = [json.loads(line) for line in Path(found).read_text(encoding="utf-8").splitlines()]
+    reported = {line.pop("harness"): line for line in lines}
+    for name in harnesses:
+        runs[name] = {"revision": revision, "cores": os.cpu_count(), **reported.get(name, {})}
+    record.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
+    page = HEAD + "".join(section(name, runs[name]) for name in ORDER if name in runs) + TAIL
+    (DOCS / "reliability.md").write_text(page, encoding="utf-8")
+    print("docs/reliability.md is written")
+
+
+main(*sys.argv[1:])
