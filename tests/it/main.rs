@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod bucket;
 mod clock;
 mod contract;
 mod damage;

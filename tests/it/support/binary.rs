@@ -245,12 +245,14 @@ impl Daemon {
         }
     }
 
-    /// Waits until every planned file is delivered.
+    /// Waits until every file that the last cycle planned is delivered.
     pub fn await_deliveries(&self) {
         Self::await_until("the deliveries", || {
             let status: Value =
                 serde_json::from_str(&self.ask("GET /status HTTP/1.1\r\n")).unwrap();
-            status["processing_history"][0]["deliveries"]["delivered"] == 3
+            let history = status["processing_history"].as_array().unwrap();
+            let deliveries = &history.last().unwrap()["deliveries"];
+            deliveries["total"] != 0 && deliveries["delivered"] == deliveries["total"]
         });
     }
 
