@@ -25,6 +25,7 @@ pub mod cycle;
 pub mod delivery;
 pub mod demo;
 pub mod domain;
+pub mod file;
 pub mod folder;
 pub mod health;
 pub mod http;

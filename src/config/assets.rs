@@ -1,10 +1,13 @@
 //! The files that are made for matches.
 
+use std::path::Path;
+
 use url::Url;
 
 use super::reader::{Form, Reader};
 use super::upstream::http_url;
 use crate::domain::texts::{TemplateError, Texts};
+use crate::file;
 
 /// The files that are made for matches.
 #[derive(Clone, Debug)]
@@ -97,7 +100,7 @@ fn template(
         example: "/etc/match-list-processor/info.txt",
     };
     let path = from.optional(name, form, |text| Some(text.to_owned()))?;
-    let source = std::fs::read_to_string(&path)
+    let source = file::read_text(Path::new(&path), file::SMALL)
         .map_err(|error| format!("{path} cannot be read: {error}"))
         .and_then(|source| match compile(source.clone()) {
             Ok(_) => Ok(source),

@@ -1,11 +1,13 @@
 //! Reads variables one by one and goes on after a mistake, so that all are found.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use super::mistake::Mistake;
 use super::secret::{Secret, shown};
 use super::source::{Origin, Source};
+use crate::file;
 
 /// A setting as `check-config` and `/status/detailed` show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +193,7 @@ impl<'a> Reader<'a> {
             expected: "the path of a readable file that holds the secret",
             example: "/run/secrets/admin_token",
         };
-        match std::fs::read_to_string(path) {
+        match file::read_text(Path::new(path), file::SMALL) {
             Ok(text) if !text.trim().is_empty() => Some(Secret::new(text.trim().to_owned())),
             Ok(_) => {
                 self.mistake(&file_variable, &format!("{path} is empty"), form);

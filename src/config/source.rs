@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::mistake::Mistake;
+use crate::file;
 
 /// Where a value was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,15 +153,17 @@ fn read_dot_env(path: &Path) -> Result<Layer, Mistake> {
             "PORT=8000",
         )
     };
-    let entries = match dotenvy::from_path_iter(path) {
-        Ok(entries) => entries,
-        Err(error) if error.not_found() => return Ok(Layer::new()),
-        Err(_) => return Err(failed("cannot be read".to_owned())),
+    let text = match file::read(path, file::SMALL) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Layer::new()),
+        Err(error) => return Err(failed(format!("cannot be read: {error}"))),
     };
     // The library's message would show the line, which may hold a secret.
-    let read = entries.enumerate().map(|(n, entry)| {
-        entry.map_err(|_| failed(format!("cannot be understood after entry {n}")))
-    });
+    let read = dotenvy::from_read_iter(&*text)
+        .enumerate()
+        .map(|(n, entry)| {
+            entry.map_err(|_| failed(format!("cannot be understood after entry {n}")))
+        });
     read.collect()
 }
 
@@ -172,7 +176,7 @@ fn read_toml(path: &Path) -> Result<Layer, Mistake> {
             "/etc/match-list-processor.toml",
         )
     };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = file::read_text(path, file::SMALL).map_err(|error| failed(error.to_string()))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error
             .span()

@@ -235,6 +235,43 @@ fn a_secret_can_come_from_a_file() {
 }
 
 #[test]
+fn no_file_that_a_setting_names_can_hang_the_start_or_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, large) = (folder.path().join("pipe"), folder.path().join("large"));
+    let mut mkfifo = std::process::Command::new("mkfifo");
+    assert!(mkfifo.arg(&pipe).status().unwrap().success());
+    std::fs::File::create(&large)
+        .unwrap()
+        .set_len(2 << 20)
+        .unwrap();
+    let problems = [
+        (&*pipe, "it is no regular file"),
+        (std::path::Path::new("/dev/zero"), "it is no regular file"),
+        (folder.path(), "it is no regular file"),
+        (&*large, "it has more than 1048576 bytes"),
+    ];
+    for (path, problem) in problems {
+        let names = [
+            "CONFIG_FILE",
+            "ADMIN_TOKEN_FILE",
+            "REDIS_URL_FILE",
+            "OTEL_EXPORTER_OTLP_HEADERS_FILE",
+            "DESCRIPTION_TEMPLATE",
+            "GROUP_INFO_TEMPLATE",
+        ];
+        let pairs = names.map(|name| (name.to_owned(), path.display().to_string()));
+        let errors = Config::load(&Source::layered(pairs, path)).unwrap_err();
+        let mut found: Vec<_> = errors.0.iter().map(|one| one.name.as_str()).collect();
+        let dot_env = path.display().to_string();
+        let mut expected = [&names[..], &[&*dot_env]].concat();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{errors}");
+        assert_eq!(errors.to_string().matches(problem).count(), 7, "{errors}");
+    }
+}
+
+#[test]
 fn the_environment_wins_over_dot_env_and_that_over_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.toml");

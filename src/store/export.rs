@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::StoreError;
 use super::snapshot::each_raw;
 use super::{FeedState, Store};
-use crate::folder;
 use crate::telemetry::labels::StoreError as Operation;
 use crate::telemetry::metrics::Metrics;
+use crate::{file, folder};
 
 /// The exported list could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -215,7 +215,7 @@ impl Exporter {
             path: path.clone(),
             source,
         };
-        let mut file = match File::open(path) {
+        let mut file = match file::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),

@@ -2,10 +2,10 @@
 
 mod body;
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use reqwest::StatusCode;
@@ -16,6 +16,7 @@ use self::body::ListBody;
 pub use crate::client::Timeouts;
 use crate::client::{Answer, Call, CallError, Caller, Health, HealthStatus, client, endpoint};
 use crate::domain::matchlist::Digests;
+use crate::file;
 use crate::telemetry::labels::{Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 
@@ -135,7 +136,11 @@ impl Upstream {
     pub async fn fetch(&self, known: &Known) -> Result<Fetched, CallError> {
         let body = match self {
             Self::Http(source) => return source.fetch(known).await,
-            Self::File { path, cap } => read_file(path, *cap).await?,
+            Self::File { path, cap } => {
+                let cap = *cap;
+                let read = with_file(path, move |path| file::read(path, cap));
+                read.await.map(Bytes::from)?
+            }
             Self::Memory(list) => list()?,
         };
         let digests = Digests::of(&body);
@@ -147,29 +152,32 @@ impl Upstream {
         let begun = Instant::now();
         let result = match self {
             Self::Http(source) => source.probe().await,
-            Self::File { path, .. } => match tokio::fs::File::open(path).await {
-                Ok(_) => Ok(HealthStatus::Healthy),
-                Err(_) => Err(CallError::of(ErrorKind::File, "the file cannot be opened")),
-            },
+            Self::File { path, .. } => {
+                let opened = with_file(path, file::open).await;
+                opened.map(|_| HealthStatus::Healthy)
+            }
             Self::Memory(_) => Ok(HealthStatus::Healthy),
         };
         Health::from_result(result, begun.elapsed())
     }
 }
 
-async fn read_file(path: &std::path::Path, cap: usize) -> Result<Bytes, CallError> {
-    let failed = |error: std::io::Error| {
-        CallError::of(
-            ErrorKind::File,
-            &format!("{} cannot be read: {error}", path.display()),
-        )
-    };
-    let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
-    if usize::try_from(size).map_or(true, |size| size > cap) {
-        let message = format!("{} has more than {cap} bytes", path.display());
-        return Err(CallError::of(ErrorKind::TooLarge, &message));
-    }
-    tokio::fs::read(path).await.map(Bytes::from).map_err(failed)
+/// Does something with a file where it may block.
+async fn with_file<T: Send + 'static>(
+    path: &Path,
+    act: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> Result<T, CallError> {
+    let owned = path.to_owned();
+    let done = tokio::task::spawn_blocking(move || act(&owned));
+    let done = done.await.map_err(io::Error::other).flatten();
+    done.map_err(|error| {
+        let kind = match error.kind() {
+            io::ErrorKind::FileTooLarge => ErrorKind::TooLarge,
+            _ => ErrorKind::File,
+        };
+        let message = format!("{} cannot be read: {error}", path.display());
+        CallError::of(kind, &message)
+    })
 }
 
 impl Known {

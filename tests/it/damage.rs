@@ -91,7 +91,7 @@ fn a_folder_where_a_file_should_be_is_no_store_and_no_list() {
     is_refused(&folder, STORE, "move it away");
     std::fs::remove_dir(folder.path(STORE)).unwrap();
     std::fs::create_dir(folder.path(EXPORT)).unwrap();
-    is_refused(&folder, EXPORT, "directory");
+    is_refused(&folder, EXPORT, "it is no regular file");
     std::fs::remove_dir(folder.path(EXPORT)).unwrap();
     assert_eq!(folder.once().0, 0);
 }

@@ -104,6 +104,38 @@ fn oneshot_ends_with_a_code_that_says_how_it_went() {
 }
 
 #[test]
+fn a_list_that_is_no_regular_file_is_refused_at_once() {
+    let folder = Folder::new();
+    let pipe = folder.path("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    for path in [&pipe, Path::new("/dev/zero"), &folder.path("")] {
+        let url = format!("file://{}", path.display());
+        let (code, log) = folder.run(&[("API_BASE_URL", &url)], &[]);
+        assert_eq!(code, 1, "{log}");
+        let path = path.display();
+        assert!(
+            log.contains(&format!("{path} cannot be read: it is no regular file")),
+            "{log}"
+        );
+        let settings = [("API_BASE_URL", &*url), ("PROCESSOR_MODE", "event-driven")];
+        let daemon = Daemon::of(folder.command(&settings));
+        daemon.await_count("dependency_up{dependency=\"api_client\"}", 0.0);
+        let health = daemon
+            .exchange("GET /health/dependencies HTTP/1.1\r\n")
+            .unwrap()
+            .1;
+        assert!(health.contains("it is no regular file"), "{health}");
+        daemon.stop();
+    }
+}
+
+#[test]
 fn a_list_service_that_is_not_there_is_named_without_its_password() {
     let base = ("API_BASE_URL", "http://referee:hunter2@127.0.0.1:1/fogis");
     let (code, log) = Folder::new().run(&[base], &[]);
