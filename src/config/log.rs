@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use tracing::level_filters::LevelFilter;
 
 use super::reader::{Form, Reader};
+use super::secret::shown;
 use super::source::Origin;
 
 /// What is logged and how.
@@ -79,7 +80,11 @@ fn format(from: &mut Reader<'_>) -> LogFormat {
             LogFormat::Text
         }
         None => {
-            from.mistake("LOG_FORMAT", &format!("{text:?} is not allowed"), form);
+            from.mistake(
+                "LOG_FORMAT",
+                &format!("{:?} is not allowed", shown(text)),
+                form,
+            );
             LogFormat::Text
         }
     };

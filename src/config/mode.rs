@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::reader::{Form, Reader};
+use super::secret::shown;
 use super::source::Origin;
 
 crate::labels! {
@@ -51,7 +52,7 @@ impl ModeConfig {
         let (requested, origin) = from
             .raw("PROCESSOR_MODE")
             .unwrap_or(("unified", Origin::Default));
-        let requested = requested.to_lowercase().replace('_', "-");
+        let requested = shown(requested).to_lowercase().replace('_', "-");
         let mode = ProcessorMode::from_label(&requested).unwrap_or(ProcessorMode::Unified);
         if mode.label() != requested {
             from.warnings.push(format!(
@@ -76,7 +77,8 @@ fn run_mode(from: &mut Reader<'_>) -> RunMode {
     let known = RunMode::from_label(&text.to_lowercase());
     if known.is_none() {
         from.warnings.push(format!(
-            "RUN_MODE {text:?} is unknown, oneshot is used; known are oneshot and service"
+            "RUN_MODE {:?} is unknown, oneshot is used; known are oneshot and service",
+            shown(text)
         ));
     }
     let run = known.unwrap_or(RunMode::Oneshot);

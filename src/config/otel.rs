@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::reader::{Form, Reader, boolean};
-use super::secret::redacted;
+use super::secret::{Secret, redacted, shown, shown_pairs};
 use super::source::Origin;
 
 /// Where traces go.
@@ -17,8 +17,8 @@ pub struct OtelConfig {
     pub exporter: Option<OtlpExporter>,
     /// `OTEL_SERVICE_NAME`.
     pub service_name: String,
-    /// `OTEL_RESOURCE_ATTRIBUTES`, as it stands.
-    pub resource_attributes: String,
+    /// `OTEL_RESOURCE_ATTRIBUTES`, as it stands; may hold secrets.
+    pub resource_attributes: Secret,
     /// Whether W3C trace context is read and sent.
     pub propagate: bool,
     /// `OTEL_TRACES_SAMPLER`.
@@ -89,7 +89,7 @@ impl OtelConfig {
         Self {
             exporter,
             service_name: from.text("OTEL_SERVICE_NAME", "match-list-processor"),
-            resource_attributes: from.text("OTEL_RESOURCE_ATTRIBUTES", ""),
+            resource_attributes: resource_attributes(from),
             propagate,
             sampler: sampler.unwrap_or_else(|| "parentbased_always_on".to_owned()),
             sampler_argument: lenient(from, "OTEL_TRACES_SAMPLER_ARG", "", ratio),
@@ -98,6 +98,13 @@ impl OtelConfig {
             max_batch_size: batch.min(queue),
         }
     }
+}
+
+fn resource_attributes(from: &mut Reader<'_>) -> Secret {
+    let name = "OTEL_RESOURCE_ATTRIBUTES";
+    let (text, origin) = from.raw(name).unwrap_or(("", Origin::Default));
+    from.show(name, shown_pairs(text), origin);
+    Secret::new(text.to_owned())
 }
 
 /// Reads a value; one that cannot be understood is ignored with a warning.
@@ -115,7 +122,8 @@ fn lenient<T>(
         return parsed;
     }
     from.warnings.push(format!(
-        "{name} {text:?} cannot be understood and is ignored"
+        "{name} {:?} cannot be understood and is ignored",
+        shown(&text)
     ));
     parse(default)
 }
@@ -139,7 +147,7 @@ fn exporter_wanted(from: &mut Reader<'_>) -> bool {
             };
             from.mistake(
                 "OTEL_TRACES_EXPORTER",
-                &format!("{other:?} is not supported"),
+                &format!("{:?} is not supported", shown(other)),
                 form,
             );
             false
@@ -157,7 +165,8 @@ fn propagators(from: &mut Reader<'_>) -> bool {
     for name in &names {
         if !matches!(*name, "tracecontext" | "baggage" | "none") {
             from.warnings.push(format!(
-                "OTEL_PROPAGATORS: {name:?} is not supported and is ignored"
+                "OTEL_PROPAGATORS: {:?} is not supported and is ignored",
+                shown(name)
             ));
         }
     }
@@ -213,7 +222,7 @@ fn protocol(from: &mut Reader<'_>) -> OtlpProtocol {
             expected: "grpc or http/protobuf",
             example: "http/protobuf",
         };
-        let problem = format!("{text:?} is not supported");
+        let problem = format!("{:?} is not supported", shown(text));
         from.mistake("OTEL_EXPORTER_OTLP_PROTOCOL", &problem, form);
         OtlpProtocol::Http
     })

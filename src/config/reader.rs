@@ -66,10 +66,11 @@ impl<'a> Reader<'a> {
         self.source.get(name)
     }
 
-    pub fn show(&mut self, name: &str, value: impl Into<String>, origin: Origin) {
+    /// Whatever a setting is meant to hold, no credentials are shown of it.
+    pub fn show(&mut self, name: &str, value: impl AsRef<str>, origin: Origin) {
         self.settings.push(Setting {
             name: name.to_owned(),
-            value: value.into(),
+            value: shown(value.as_ref()),
             origin,
         });
     }
@@ -96,7 +97,7 @@ impl<'a> Reader<'a> {
         if parsed.is_none() && !(origin == Origin::Default && text.is_empty()) {
             self.mistake(name, &format!("{shown:?} is not allowed"), form);
         }
-        self.show(name, shown, origin);
+        self.show(name, text, origin);
         parsed.unwrap_or(fallback)
     }
 

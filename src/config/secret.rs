@@ -41,6 +41,36 @@ pub fn shown(text: &str) -> String {
     }
 }
 
+/// Parts of names whose values are most likely secret.
+const SECRET_NAMES: [&str; 7] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "credential",
+    "auth",
+    "key",
+];
+
+/// Pairs `name=value`, separated by commas, as they may be shown.
+#[must_use]
+pub fn shown_pairs(text: &str) -> String {
+    let pair = |pair: &str| {
+        let Some((name, value)) = pair.split_once('=') else {
+            return shown(pair);
+        };
+        let lower = name.to_lowercase();
+        let is_secret = SECRET_NAMES.iter().any(|part| lower.contains(part));
+        let value = if is_secret {
+            "***".to_owned()
+        } else {
+            shown(value)
+        };
+        format!("{name}={value}")
+    };
+    text.split(',').map(pair).collect::<Vec<_>>().join(",")
+}
+
 /// A URL as it may be shown: without credentials, and without query and fragment, which may hold
 /// some.
 #[must_use]

@@ -171,11 +171,29 @@ fn no_secret_is_ever_shown() {
             "http://user:canary-otlp@host",
         ),
         ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=canary-header"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-key=canary-own"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "team=referees,API_Key=canary-key,db.password=canary=,x=http://u:canary-x@h/?canary",
+        ),
+        ("OTEL_TRACES_SAMPLER", "http://u:canary-sampler@host"),
+        ("OTEL_PROPAGATORS", "http://u:canary-propagator@host"),
+        ("ASSET_STORE_URL", "s3://id:canary-s3@bucket/prefix?canary"),
+        (
+            "WHATSAPP_AVATAR_SERVICE_URL",
+            "http://a/?token=canary-avatar",
+        ),
     ])
     .unwrap();
     let shown = config.effective_table();
-    assert!(shown.contains("ADMIN_TOKEN"));
+    let kept = ["ADMIN_TOKEN", "team=referees,API_Key=***,db.password=***,"];
+    assert!(kept.iter().all(|part| shown.contains(part)), "{shown}");
     assert!(!shown.contains("canary"), "{shown}");
+    assert!(
+        !config.warnings.join(" ").contains("canary"),
+        "{:?}",
+        config.warnings
+    );
     assert!(!format!("{:?} {:?} {:?}", config.admin, config.redis, config.otel).contains("canary"));
     let errors = load([
         ("ADMIN_TOKEN", "canary"),

@@ -99,13 +99,17 @@ fn exporter(
 }
 
 fn resource(config: &OtelConfig) -> Resource {
-    let pairs = config.resource_attributes.split(',').filter_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        Some(KeyValue::new(
-            name.trim().to_owned(),
-            value.trim().to_owned(),
-        ))
-    });
+    let pairs = config
+        .resource_attributes
+        .expose()
+        .split(',')
+        .filter_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            Some(KeyValue::new(
+                name.trim().to_owned(),
+                value.trim().to_owned(),
+            ))
+        });
     Resource::builder_empty()
         .with_attributes(pairs)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
