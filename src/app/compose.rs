@@ -14,7 +14,9 @@ use crate::delivery::{
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::texts::Texts;
 use crate::store::{Exporter, Store, StoreError};
-use crate::telemetry::labels::{DeadReason, DeliveryResult, Dependency, Previous};
+use crate::telemetry::labels::{
+    DeadReason, DeliveryResult, Dependency, Previous, StoreError as Operation,
+};
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::{Timeouts, Upstream};
 
@@ -94,6 +96,7 @@ pub async fn baseline(
     config: &Config,
     store: &Store,
     exporter: &Exporter,
+    metrics: &Metrics,
 ) -> Result<bool, Failure> {
     let unreadable = |error: StoreError| Failure::from(store.cannot_start(&error));
     let state = store.feed_state().await.map_err(unreadable)?;
@@ -107,6 +110,7 @@ pub async fn baseline(
     match exporter.reconcile(store, &state).await {
         Ok(()) => Ok(false),
         Err(error) => {
+            metrics.store_errors.inc((Operation::Export,));
             tracing::error!(error = %error, "the exported match list could not be renewed; it will be tried again");
             Ok(true)
         }

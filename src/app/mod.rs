@@ -65,7 +65,7 @@ impl App {
             Some(upstream) => upstream,
             None => compose::upstream(&config, &metrics)?,
         };
-        let stale = compose::baseline(&config, &store, &exporter).await?;
+        let stale = compose::baseline(&config, &store, &exporter, &metrics).await?;
         let status = Arc::new(compose::status(&store, &metrics, &config, &clock).await?);
         let destinations = Arc::new(compose::destinations(&config, &store, &metrics, &clock)?);
         let cycle = Arc::new(Cycle {

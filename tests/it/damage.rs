@@ -109,8 +109,10 @@ fn an_exported_list_that_is_damaged_costs_nothing_once_the_store_has_one() {
     std::fs::remove_file(folder.path(EXPORT)).unwrap();
     std::fs::create_dir(folder.path(EXPORT)).unwrap();
     let running = Daemon::of(folder.command(&[("PROCESSOR_MODE", "event-driven")]));
+    let failures = "store_errors_total{operation=\"export\"}";
+    assert_eq!(running.counted(failures), 1.0, "at the start");
     assert_eq!(running.process("")["status"], "success");
-    assert!(running.counted("store_errors_total{operation=\"export\"}") >= 1.0);
+    assert_eq!(running.counted(failures), 2.0, "after the cycle");
     std::fs::remove_dir(folder.path(EXPORT)).unwrap();
     running.process("");
     assert!(
