@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::{App, Failure};
 use crate::cycle::Report;
-use crate::domain::delivery::Destination;
+use crate::domain::delivery::{DeliveryState, Destination};
 use crate::shutdown::raised;
 use crate::store::{NewTrigger, StoreError};
 use crate::telemetry::labels::{Outcome, TriggerSource};
@@ -17,6 +17,7 @@ impl App {
         let looked = self.look_once(&mut stop).await;
         if looked.is_ok() {
             self.deliver_once(stop).await;
+            self.tell_what_waits().await;
         }
         let closed = self.store.close().await.map_err(store_failed);
         let report = looked?;
@@ -70,6 +71,26 @@ impl App {
             () = patience => {
                 tracing::warn!("deliveries under way were given up; they wait for the next start");
             }
+        }
+    }
+
+    /// Whoever runs the program now and then has no endpoint to ask for it.
+    async fn tell_what_waits(&self) {
+        let Ok(outbox) = self.store.outbox().await else {
+            return;
+        };
+        let total = |state| {
+            let counts = outbox.iter().filter(|count| count.state == state);
+            counts.map(|count| count.count).sum::<usize>()
+        };
+        // What was given up at a stop is still under way, as the store knows it.
+        let waiting = total(DeliveryState::Pending) + total(DeliveryState::Running);
+        let dead = total(DeliveryState::Dead);
+        if waiting > 0 {
+            tracing::warn!(waiting, "deliveries waiting for the next run: {waiting}");
+        }
+        if dead > 0 {
+            tracing::error!(dead, "dead letters: {dead}; a person can retry them");
         }
     }
 }

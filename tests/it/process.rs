@@ -156,6 +156,24 @@ fn a_folder_that_takes_no_files_is_told_with_what_the_system_said() {
         log.contains("the store of files failed: not a directory"),
         "{log}"
     );
+    assert!(
+        log.contains("deliveries waiting for the next run: 3"),
+        "{log}"
+    );
+    let store = folder.path("data/match-list-processor.db");
+    let sql = "UPDATE outbox SET state = 'dead' WHERE id = 1";
+    let changed = rusqlite::Connection::open(store).unwrap().execute(sql, []);
+    assert_eq!(changed, Ok(1));
+    std::fs::remove_file(folder.path("files/WhatsApp_Group_Assets")).unwrap();
+    Daemon::await_until("the other two", || {
+        !folder
+            .once()
+            .1
+            .contains("deliveries waiting for the next run")
+    });
+    let (code, log) = folder.once();
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("dead letters: 1"), "{log}");
 }
 
 #[test]
