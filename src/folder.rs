@@ -3,8 +3,9 @@
 //! A file's bytes are synced with the file, its name with the folder that it is in; a new folder is
 //! itself only a name in another.
 
-use std::fs::{self, File};
+use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// Creates the folder, and those above it that are missing; they stay once this returns.
@@ -12,11 +13,24 @@ use std::path::Path;
 /// # Errors
 /// When one of them cannot be created or synced.
 pub fn create(folder: &Path) -> io::Result<()> {
-    match fs::create_dir(folder) {
+    create_by(&DirBuilder::new(), folder)
+}
+
+/// The same, and nobody else may enter a folder that this creates. Those above it, and one that is
+/// there, are as their owner made them.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_private(folder: &Path) -> io::Result<()> {
+    create_by(DirBuilder::new().mode(0o700), folder)
+}
+
+fn create_by(builder: &DirBuilder, folder: &Path) -> io::Result<()> {
+    match builder.create(folder) {
         Ok(()) => sync_name(folder),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             create(parent(folder))?;
-            fs::create_dir(folder)?;
+            builder.create(folder)?;
             sync_name(folder)
         }
         Err(_) if folder.is_dir() => {
@@ -46,6 +60,8 @@ fn parent(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::error::OpenError;
@@ -19,11 +20,12 @@ impl FolderLock {
             path: folder.to_owned(),
             source,
         };
-        folder::create(folder).map_err(failed)?;
+        folder::create_private(folder).map_err(failed)?;
         let file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(folder.join(super::LOCK_NAME))
             .map_err(failed)?;
         match file.try_lock() {

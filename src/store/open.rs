@@ -1,6 +1,7 @@
 //! Opening the database: created whole or not at all, recognised, migrated, never guessed at.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,8 +50,12 @@ fn create(path: &Path) -> Result<(), OpenError> {
     for leftover in ["db.new", "db.new-wal", "db.new-shm", "db.new-journal"] {
         let _ = std::fs::remove_file(path.with_extension(leftover));
     }
+    // SQLite gives its log the mode of the database, which holds personal data.
+    let mut private = File::options();
+    private.write(true).create_new(true).mode(0o600);
+    private.open(&temporary).map_err(|e| system(path, &e))?;
     let failed = |e: rusqlite::Error| system(path, &e);
-    let connection = Connection::open(&temporary).map_err(failed)?;
+    let connection = Connection::open_with_flags(&temporary, flags()).map_err(failed)?;
     connection
         .pragma_update(None, "synchronous", "FULL")
         .map_err(failed)?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::binary::{self, Daemon};
+use crate::support::faults::under;
 use crate::support::matches::{a_match, list, matches};
 use crate::support::neighbours::{ListService, answer};
 
@@ -174,6 +175,53 @@ fn a_folder_that_takes_no_files_is_told_with_what_the_system_said() {
     let (code, log) = folder.once();
     assert_eq!(code, 0, "{log}");
     assert!(log.contains("dead letters: 1"), "{log}");
+}
+
+#[test]
+fn nobody_else_can_read_the_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    folder.list(&list(&[a_match(1)]));
+    let data = folder.path("above/data").display().to_string();
+    let settings = [
+        ("PROCESSOR_MODE", "event-driven"),
+        ("DATA_FOLDER", data.as_str()),
+    ];
+    let shell = ["sh", "-c", "umask 022; exec \"$0\""];
+    let daemon = Daemon::of(under(&shell, &folder.command(&settings)));
+    daemon.process("");
+    let mode = |name: &str| {
+        let found = std::fs::metadata(folder.path(name)).expect(name);
+        format!("{name} {:o}", found.permissions().mode() & 0o777)
+    };
+    for expected in [
+        "above/data 700",
+        "above/data/.lock 600",
+        "above/data/match-list-processor.db 600",
+        "above/data/match-list-processor.db-wal 600",
+        "above/data/match-list-processor.db-shm 600",
+        // For other tools, as far as they may enter the folder; so are the files for matches.
+        "above/data/previous_matches.json 644",
+        "above 755",
+        "files 755",
+    ] {
+        assert_eq!(mode(expected.split_once(' ').unwrap().0), expected);
+    }
+    daemon.stop();
+}
+
+#[test]
+fn a_data_folder_that_is_there_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    folder.list(&list(&[a_match(1)]));
+    let data = folder.path("data");
+    std::fs::create_dir(&data).unwrap();
+    let shared = std::fs::Permissions::from_mode(0o750);
+    std::fs::set_permissions(&data, shared.clone()).unwrap();
+    assert_eq!(folder.once().0, 0);
+    let found = std::fs::metadata(&data).unwrap().permissions();
+    assert_eq!(found.mode() & 0o777, shared.mode());
 }
 
 #[test]
