@@ -44,7 +44,8 @@ fn flags() -> OpenFlags {
 }
 
 /// Builds the file under another name and renames it: a file with the right name is always whole,
-/// so an empty one can only be damage.
+/// so an empty one can only be damage. What is in it, its name and, before that, the name of its
+/// folder are synced in this order before this returns, and nothing is acknowledged before.
 fn create(path: &Path) -> Result<(), OpenError> {
     let temporary = path.with_extension("db.new");
     for leftover in ["db.new", "db.new-wal", "db.new-shm", "db.new-journal"] {

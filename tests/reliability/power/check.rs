@@ -61,6 +61,11 @@ impl Subject {
         before.chain(since)
     }
 
+    /// Whether nothing had been told before the cut: a folder that was empty is being set up.
+    pub fn is_first_start(&self, cut: Moment) -> bool {
+        self.told(cut).next().is_none()
+    }
+
     /// All that had been told before the cut.
     pub fn facts(&self, cut: Moment) -> Vec<Fact> {
         self.told(cut).map(|(_, fact)| fact.clone()).collect()

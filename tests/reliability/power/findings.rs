@@ -13,14 +13,16 @@ pub struct Findings {
     states: u32,
     distinct: HashSet<u64>,
     journal: u32,
+    first_start: u32,
     /// States with changes lost, kept unsynced and torn, and how many changes.
     fates: [(u32, usize); 3],
 }
 
 impl Findings {
-    /// Counts a state that was checked.
-    pub fn add(&mut self, state: &State) {
+    /// Counts a state that was checked, and whether it was cut before anything had been told.
+    pub fn add(&mut self, state: &State, in_first_start: bool) {
         self.states += 1;
+        self.first_start += u32::from(in_first_start);
         self.distinct.insert(state.disk.digest());
         self.journal += u32::from(state.journal);
         let tally = [state.tally.lost, state.tally.kept, state.tally.torn];
@@ -35,6 +37,8 @@ impl Findings {
         summary.figure("states checked", self.states);
         summary.figure("distinct states", number(self.distinct.len()));
         summary.figure("states of a file system with a journal", self.journal);
+        let name = "states of a first start, before anything was told";
+        summary.figure(name, self.first_start);
         let names = ["lost", "kept unsynced", "torn"];
         for (name, (states, changes)) in names.into_iter().zip(self.fates) {
             summary.figure(format!("states with changes {name}"), states);

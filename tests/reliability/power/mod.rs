@@ -167,7 +167,12 @@ impl Harness {
                     return Ok(());
                 }
                 match self.check(number, &runtime) {
-                    Ok(state) => findings.lock().expect("nobody panics").add(&state),
+                    Ok((state, is_first)) => {
+                        findings
+                            .lock()
+                            .expect("nobody panics")
+                            .add(&state, is_first);
+                    }
                     Err(error) => {
                         // The others finish what they have begun.
                         next.store(end, Ordering::Relaxed);
@@ -189,7 +194,8 @@ impl Harness {
         Ok(findings.into_inner()?)
     }
 
-    fn check(&self, number: u64, runtime: &tokio::runtime::Runtime) -> Result<State> {
+    /// The state, once it was found to be good, and whether it is one of a first start.
+    fn check(&self, number: u64, runtime: &tokio::runtime::Runtime) -> Result<(State, bool)> {
         let nth = usize::try_from(number)? % self.subjects.len();
         let (scenario, subject) = &self.subjects[nth];
         let mut rng = random(self.seed, number);
@@ -202,7 +208,10 @@ impl Harness {
             let _ = std::fs::remove_dir_all(&folder);
         }
         match checked {
-            Ok(()) => Ok(state),
+            Ok(()) => {
+                let is_first = subject.is_first_start(state.cut);
+                Ok((state, is_first))
+            }
             Err(error) => Err(self.violation(number, scenario, &state, &error)),
         }
     }
