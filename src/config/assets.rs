@@ -131,6 +131,9 @@ fn store(from: &mut Reader<'_>) -> AssetStore {
             _ => http_url(text).map(AssetStore::Drive),
         }
     };
-    from.optional("ASSET_STORE_URL", form, parse)
-        .unwrap_or(AssetStore::Drive(drive))
+    let store = from.optional("ASSET_STORE_URL", form, parse);
+    if matches!(&store, Some(AssetStore::Object(url)) if url.scheme() == "s3") {
+        super::aws::check(from);
+    }
+    store.unwrap_or(AssetStore::Drive(drive))
 }

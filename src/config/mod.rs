@@ -3,6 +3,7 @@
 
 mod admin;
 mod assets;
+mod aws;
 mod cycle;
 mod http;
 mod log;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use admin::AdminConfig;
 pub use assets::{AssetStore, AssetsConfig, AvatarSource};
+pub use aws::MISSING as NO_BUCKET_CREDENTIALS;
 pub use cycle::CycleConfig;
 pub use http::HttpConfig;
 pub use log::{LogConfig, LogFormat};

@@ -132,6 +132,52 @@ fn each_single_mistake_is_found() {
 }
 
 #[test]
+fn credentials_of_a_bucket_are_whole_and_in_the_environment() {
+    let bucket = ("ASSET_STORE_URL", "s3://bucket/prefix");
+    let id = ("AWS_ACCESS_KEY_ID", "id");
+    let secret = ("AWS_SECRET_ACCESS_KEY", "secret");
+    let mistake = |pairs| load(pairs).unwrap_err().0[0].name.clone();
+    assert_eq!(mistake([bucket, id]), "AWS_SECRET_ACCESS_KEY");
+    assert_eq!(mistake([bucket, secret]), "AWS_ACCESS_KEY_ID");
+    let warnings = |pairs: &[(&str, &str)]| {
+        let own = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let nowhere = std::path::Path::new("/nowhere/.env");
+        let source = Source::layered(pairs.iter().map(own), nowhere);
+        Config::load(&source).unwrap().warnings.len()
+    };
+    let role = [
+        ("AWS_ROLE_ARN", "arn"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token"),
+    ];
+    let container = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x");
+    assert_eq!(
+        warnings(&[bucket]),
+        1,
+        "a machine may have a role of its own"
+    );
+    assert_eq!(warnings(&[bucket, role[0]]), 1);
+    assert_eq!(warnings(&[bucket, id, secret]), 0);
+    assert_eq!(warnings(&[bucket, role[0], role[1]]), 0);
+    assert_eq!(warnings(&[bucket, container]), 0);
+    assert_eq!(warnings(&[bucket, ("AWS_SKIP_SIGNATURE", "true")]), 0);
+    assert_eq!(warnings(&[id]), 0, "not for this program");
+    let folder = tempfile::tempdir().unwrap();
+    let dot_env = folder.path().join(".env");
+    std::fs::write(
+        &dot_env,
+        "AWS_ACCESS_KEY_ID=id\nAWS_SECRET_ACCESS_KEY=canary",
+    )
+    .unwrap();
+    let config = Config::load(&Source::layered([bucket], &dot_env)).unwrap();
+    let told = config.warnings.join("\n");
+    assert!(
+        told.contains("AWS_SECRET_ACCESS_KEY is set in .env"),
+        "{told}"
+    );
+    assert!(!told.contains("canary"), "{told}");
+}
+
+#[test]
 fn unknown_modes_fall_back_with_a_warning() {
     let config = load([("PROCESSOR_MODE", "turbo"), ("RUN_MODE", "forever")]).unwrap();
     assert_eq!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, iter};
 
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -16,7 +16,7 @@ use url::Url;
 
 use super::{Stored, Upload};
 use crate::client::{CallError, Health, HealthStatus};
-use crate::config::redacted;
+use crate::config::{NO_BUCKET_CREDENTIALS, redacted};
 use crate::telemetry::labels::{CallResult, Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 
@@ -29,6 +29,8 @@ pub struct ObjectFiles {
     prefix: Path,
     base: Url,
     has_content_types: bool,
+    /// What is told beside a failure: something that may be missing.
+    hint: Option<&'static str>,
     metrics: Arc<Metrics>,
 }
 
@@ -55,6 +57,7 @@ impl ObjectFiles {
                 prefix,
                 base,
                 has_content_types: false,
+                hint: None,
                 metrics,
             });
         }
@@ -67,7 +70,9 @@ impl ObjectFiles {
             .with_timeout(TIMEOUT)
             .with_connect_timeout(Duration::from_secs(5))
             .with_allow_http(allow_http);
-        let store = AmazonS3Builder::from_env()
+        let builder = AmazonS3Builder::from_env();
+        let hint = (!has_credentials(&builder)).then_some(NO_BUCKET_CREDENTIALS);
+        let store = builder
             .with_client_options(options)
             .with_retry(retry)
             .with_bucket_name(url.host_str().unwrap_or_default())
@@ -79,6 +84,7 @@ impl ObjectFiles {
             prefix,
             base,
             has_content_types: true,
+            hint,
             metrics,
         })
     }
@@ -106,7 +112,7 @@ impl ObjectFiles {
         let payload = PutPayload::from(upload.bytes.clone());
         let put = self.store.put_opts(&path, payload, options);
         let result = match tokio::time::timeout(TIMEOUT, put).await {
-            Ok(result) => result.map_err(|error| failure(&error)),
+            Ok(result) => result.map_err(|error| self.failure(&error)),
             Err(_) => Err(CallError::of(
                 ErrorKind::Timeout,
                 "the file was not stored in time",
@@ -155,30 +161,53 @@ impl ObjectFiles {
         let asked = self.store.head(&self.prefix.clone().join(".probe")).await;
         let result = match asked {
             Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(HealthStatus::Healthy),
-            Err(error) => Err(failure(&error)),
+            Err(error) => Err(self.failure(&error)),
         };
         self.count(begun, result.as_ref().err());
         Health::from_result(result, begun.elapsed())
     }
+
+    /// The library's own messages may hold paths and answers, so only their kind is kept.
+    fn failure(&self, error: &object_store::Error) -> CallError {
+        use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+        let (kind, mut message) = match error {
+            PermissionDenied { .. } | Unauthenticated { .. } => (
+                ErrorKind::Unauthorized,
+                "the store of files refused the credentials".to_owned(),
+            ),
+            NotFound { .. } => {
+                let message = "the folder or bucket is not there".to_owned();
+                (ErrorKind::File, message)
+            }
+            error => {
+                let cause = cause(error).map_or_else(String::new, |kind| format!(": {kind}"));
+                (ErrorKind::File, format!("the store of files failed{cause}"))
+            }
+        };
+        if let Some(hint) = self.hint {
+            message.push_str("; ");
+            message.push_str(hint);
+        }
+        CallError::of(kind, &message)
+    }
 }
 
-/// The library's own messages may hold paths and answers, so only their kind is kept.
-fn failure(error: &object_store::Error) -> CallError {
-    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
-    match error {
-        PermissionDenied { .. } | Unauthenticated { .. } => CallError::of(
-            ErrorKind::Unauthorized,
-            "the store of files refused the credentials",
-        ),
-        NotFound { .. } => CallError::of(ErrorKind::File, "the folder or bucket is not there"),
-        error => {
-            let cause = cause(error).map_or_else(String::new, |kind| format!(": {kind}"));
-            CallError::of(
-                ErrorKind::File,
-                &format!("the store of files failed{cause}"),
-            )
-        }
-    }
+/// Whether the variables name any. If not, the machine is asked for those of its role.
+fn has_credentials(builder: &AmazonS3Builder) -> bool {
+    use AmazonS3ConfigKey as Key;
+    let any = [
+        Key::AccessKeyId,
+        Key::WebIdentityTokenFile,
+        Key::ContainerCredentialsRelativeUri,
+        Key::ContainerCredentialsFullUri,
+        Key::SkipSignature,
+    ];
+    // What is off by default has a value too.
+    let is_set = |key: &Key| {
+        let value = builder.get_config_value(key);
+        value.is_some_and(|value| value != "false")
+    };
+    any.iter().any(is_set)
 }
 
 /// What the system said, without the path it said it of.

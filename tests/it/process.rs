@@ -12,6 +12,7 @@ use crate::support::binary::{self, Daemon};
 use crate::support::faults::under;
 use crate::support::matches::{a_match, list, matches};
 use crate::support::neighbours::{ListService, answer};
+use crate::support::wire::unused_address;
 
 /// A folder in which the real binary runs.
 pub struct Folder(tempfile::TempDir);
@@ -175,6 +176,42 @@ fn a_folder_that_takes_no_files_is_told_with_what_the_system_said() {
     let (code, log) = folder.once();
     assert_eq!(code, 0, "{log}");
     assert!(log.contains("dead letters: 1"), "{log}");
+}
+
+#[test]
+fn a_bucket_without_credentials_is_told_with_what_is_missing() {
+    let folder = Folder::new();
+    folder.list(&list(&[a_match(1)]));
+    let nobody = format!("http://{}", unused_address());
+    let settings = [
+        ("ASSET_STORE_URL", "s3://bucket/prefix"),
+        ("AWS_ENDPOINT", &nobody),
+        ("AWS_METADATA_ENDPOINT", &nobody),
+        ("AWS_ALLOW_HTTP", "true"),
+    ];
+    let missing = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    let (code, shown) = folder.run(&settings, &["check-config"]);
+    assert_eq!(code, 0, "a machine may have a role: {shown}");
+    assert!(shown.contains(missing), "{shown}");
+    let (code, log) = folder.run(&settings, &[]);
+    assert_eq!(code, 0, "{log}");
+    let failed = log.lines().find(|line| line.contains("delivery failed"));
+    assert!(failed.unwrap().contains(missing), "{log}");
+    let with = [
+        ("AWS_ACCESS_KEY_ID", "canary-id"),
+        ("AWS_SECRET_ACCESS_KEY", "canary-key"),
+    ];
+    let settings = [&settings[..], &with].concat();
+    let shown = folder.run(&settings, &["check-config"]).1;
+    let log = folder.run(&settings, &[]).1;
+    assert!(
+        !shown.contains(missing) && !log.contains(missing),
+        "{shown}{log}"
+    );
+    assert!(
+        !shown.contains("canary") && !log.contains("canary"),
+        "{shown}{log}"
+    );
 }
 
 #[test]
