@@ -64,6 +64,12 @@ impl Deadline {
         self.total.mul_f64(0.6)
     }
 
+    /// Left for answers that are under way then.
+    #[must_use]
+    pub fn answers(self) -> Duration {
+        self.total.mul_f64(0.1)
+    }
+
     /// Left for telemetry at the end.
     #[must_use]
     pub fn telemetry(self) -> Duration {

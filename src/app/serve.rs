@@ -79,9 +79,10 @@ impl App {
             None => Listeners::bind(&self.config)?,
         };
         let (http_stop, http_stopping) = watch::channel(false);
+        let (http_end, http_ending) = watch::channel(false);
         let (work_stop, work_stopping) = watch::channel(false);
         let (cancel, cancelled) = watch::channel(false);
-        let http = self.start_http(listeners, http_stopping)?;
+        let http = self.start_http(listeners, &http_stopping, &http_ending)?;
         let mut work = self.start_work(&work_stopping, &cancelled);
         let fatal = tokio::select! {
             () = raised(&mut stop) => None,
@@ -96,33 +97,32 @@ impl App {
             http.shutdown();
             return Err(failure);
         }
-        let drained = self.drain(&mut work, &cancel, deadline, http);
+        let drained = self.drain(&mut work, &cancel, &http_end, deadline, http);
         let in_time = tokio::time::timeout(deadline.total, drained).await;
         work.abort_all();
         in_time.map_err(|_| Failure::Deadline)
     }
 
-    /// In order: requests finish, the cycle and the deliveries end or are given up, the store is
-    /// closed.
+    /// In order: the cycle and the deliveries end or are given up, while whoever asks is told of the
+    /// stop; the listeners close; requests finish; the store is closed.
     async fn drain(
         &self,
         work: &mut JoinSet<()>,
         cancel: &watch::Sender<bool>,
+        http_end: &watch::Sender<bool>,
         deadline: Deadline,
         http: HttpRuntime,
     ) {
         let patience = tokio::time::Instant::now() + deadline.patience();
-        let requests_and_work = async {
-            http.finished().await;
-            while work.join_next().await.is_some() {}
-        };
-        if tokio::time::timeout_at(patience, requests_and_work)
-            .await
-            .is_err()
-        {
+        let ended = async { while work.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(patience, ended).await.is_err() {
             cancel.send_replace(true);
             while work.join_next().await.is_some() {}
         }
+        http_end.send_replace(true);
+        let last = patience.max(tokio::time::Instant::now() + deadline.answers());
+        // Those whose clients are too slow are given up.
+        let _ = tokio::time::timeout_at(last, http.finished()).await;
         http.shutdown();
         if let Err(error) = self.store.close().await {
             tracing::error!(error = %error, "the store could not be closed in order");
@@ -133,7 +133,8 @@ impl App {
     fn start_http(
         &self,
         listeners: Listeners,
-        stop: watch::Receiver<bool>,
+        stop: &watch::Receiver<bool>,
+        end: &watch::Receiver<bool>,
     ) -> Result<HttpRuntime, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(HTTP_THREADS)
@@ -165,7 +166,7 @@ impl App {
             let _inside = runtime.enter();
             let listener = TcpListener::from_std(listener).context("cannot use a listener")?;
             let server = Server::new(listener, site, self.limits());
-            servers.spawn_on(server.run(stop.clone()), runtime.handle());
+            servers.spawn_on(server.run(stop.clone(), end.clone()), runtime.handle());
             tracing::info!(listener = ?kind, %address, "listening on http://{address}");
         }
         Ok(HttpRuntime {

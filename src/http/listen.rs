@@ -34,6 +34,25 @@ pub struct Limits {
     pub write_timeout: Duration,
 }
 
+/// How long a connection stays.
+struct Life {
+    /// Set when it should end.
+    stop: watch::Receiver<bool>,
+    /// Or one, and no more.
+    many_requests: bool,
+}
+
+impl Life {
+    /// Of a connection that comes now.
+    fn of(stop: &watch::Receiver<bool>, end: &watch::Receiver<bool>) -> Self {
+        let stopping = *stop.borrow();
+        Self {
+            stop: if stopping { end } else { stop }.clone(),
+            many_requests: !stopping,
+        }
+    }
+}
+
 /// One listener and what it serves.
 #[derive(Debug)]
 pub struct Server {
@@ -53,22 +72,23 @@ impl Server {
         }
     }
 
-    /// Serves until `stop` is set; then takes no more connections, closes the idle ones and
-    /// returns when the last request is answered.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
+    /// Serves until `stop` is set; then closes the connections that are idle and answers one
+    /// request on each that is new, so that whoever asks is told of the stop. Takes none any more
+    /// once `end` is set, and returns when the last request is answered.
+    pub async fn run(self, stop: watch::Receiver<bool>, end: watch::Receiver<bool>) {
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         let mut connections = JoinSet::new();
-        let mut stopping = stop.clone();
+        let mut ending = end.clone();
         loop {
             tokio::select! {
                 biased;
-                () = raised(&mut stopping) => break,
+                () = raised(&mut ending) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => match Arc::clone(&permits).try_acquire_owned() {
                         Ok(permit) => {
-                            let stop = stop.clone();
-                            connections.spawn(self.connection(stream, permit, stop));
+                            let life = Life::of(&stop, &end);
+                            connections.spawn(self.connection(stream, permit, life));
                         }
                         Err(_) => self.closed(Closed::Limit),
                     },
@@ -91,24 +111,20 @@ impl Server {
         &self,
         stream: TcpStream,
         permit: OwnedSemaphorePermit,
-        stop: watch::Receiver<bool>,
+        life: Life,
     ) -> impl Future<Output = ()> + Send + 'static {
         let (site, limits) = (Arc::clone(&self.site), self.limits);
         async move {
             let _open = site.metrics.http_connections.guard(());
-            let reason = serve(stream, &site, limits, stop).await;
+            let reason = serve(stream, &site, limits, life).await;
             site.metrics.http_connections_closed.inc((reason,));
             drop(permit);
         }
     }
 }
 
-async fn serve(
-    stream: TcpStream,
-    site: &Arc<Site>,
-    limits: Limits,
-    mut stop: watch::Receiver<bool>,
-) -> Closed {
+async fn serve(stream: TcpStream, site: &Arc<Site>, limits: Limits, life: Life) -> Closed {
+    let mut stop = life.stop;
     let _ = stream.set_nodelay(true);
     // Before its first byte a connection needs no buffers.
     let mut first = [0];
@@ -142,6 +158,7 @@ async fn serve(
         // The buffer may be larger than was asked for.
         .max_header_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
+        .keep_alive(life.many_requests)
         .half_close(false);
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let result = tokio::select! {

@@ -557,7 +557,7 @@ fn a_second_signal_ends_at_once() {
     lists.await_asked(1);
     let begun = Instant::now();
     term(&daemon);
-    daemon.await_refusal();
+    daemon.await_draining();
     term(&daemon);
     let (code, _) = daemon.wait();
     assert_eq!(code, Some(128 + 15));

@@ -108,6 +108,41 @@ fn a_request_whose_head_comes_too_late_is_told_to_come_back() {
 }
 
 #[test]
+fn whoever_asks_while_it_stops_is_told_so_until_the_last_delivery_has_ended() {
+    let folder = folder_with_one_match();
+    let drive = Drive::start();
+    drive.mood(Mood::Hangs);
+    let url = drive.url();
+    let settings = [("ASSET_STORE_URL", url.as_str())];
+    let daemon = start(&folder, &settings);
+    daemon.process("");
+    drive.await_upload();
+    term(&daemon);
+    daemon.await_draining();
+    for healthy in ["/livez", "/health/simple", "/metrics/prom", "/status"] {
+        daemon.ask(&format!("GET {healthy} HTTP/1.1\r\n"));
+    }
+    let one_more = connect(&daemon);
+    let request = b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    (&one_more).write_all(request).unwrap();
+    let told = rest(one_more).to_lowercase();
+    assert!(told.starts_with("http/1.1 503 "), "{told}");
+    assert!(
+        told.contains("retry-after: ") && told.contains("connection: close"),
+        "{told}"
+    );
+    let silent = connect(&daemon);
+    drive.mood(Mood::Well);
+    daemon.await_refusal();
+    assert_eq!(rest(silent), "");
+    let (code, log) = daemon.wait();
+    assert_eq!(code, Some(0), "{log}");
+    let again = start(&folder, &settings);
+    again.await_count("queue_depth", 0.0);
+    again.stop();
+}
+
+#[test]
 fn a_body_under_way_is_read_and_its_trigger_kept() {
     let folder = folder_with_one_match();
     let lists = ListService::start();

@@ -256,6 +256,15 @@ impl Daemon {
         });
     }
 
+    /// Waits until it says that it is stopping.
+    pub fn await_draining(&self) {
+        Self::await_until("the stop to begin", || {
+            // A connection that came just before is closed unread.
+            self.exchange("GET /readyz HTTP/1.1\r\n")
+                .is_some_and(|(head, _)| head.starts_with("HTTP/1.1 503 "))
+        });
+    }
+
     /// Waits until no connection is taken any more.
     pub fn await_refusal(&self) {
         Self::await_until("the listener to close", || {
