@@ -7,6 +7,7 @@ use tracing::span::EnteredSpan;
 
 use super::Report;
 use super::one::{Begun, Cycle};
+use crate::clock::unix_seconds;
 use crate::telemetry::labels::{Outcome, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
@@ -27,6 +28,27 @@ impl Drop for Timer {
 }
 
 impl Cycle {
+    /// Counts and logs that a cycle begins.
+    pub(super) fn count_begun(&self, begun: &Begun) {
+        let now = unix_seconds(begun.at);
+        self.metrics.cycles_started.inc(());
+        self.metrics.cycle_last_start_timestamp.set((), now);
+        for accepted in &begun.waiting.accepted {
+            self.metrics
+                .queue_wait_duration
+                .observe_seconds((), (now - accepted).max(0.0));
+        }
+        let (id, triggers) = (begun.processing_id.as_str(), begun.waiting.count);
+        // A line belongs to the trace of the span that is entered.
+        begun.span.in_scope(|| {
+            tracing::info!(
+                processing_id = id,
+                triggers,
+                "cycle {id} begins for {triggers} trigger(s)"
+            );
+        });
+    }
+
     /// Counts and logs how a cycle ended.
     pub(super) fn observe(&self, begun: &Begun, report: &Report) {
         let outcome = report.outcome;

@@ -80,6 +80,7 @@ impl Cycle {
         let span = span::cycle(&waiting.links);
         let feed = self.store.feed_state().await?;
         let begun = self.begin(waiting, feed, span.clone());
+        self.count_begun(&begun);
         let looked = self.look(&begun).instrument(span.clone()).await;
         self.finish(begun, looked).instrument(span).await
     }
@@ -97,28 +98,10 @@ impl Cycle {
 
     fn begin(&self, waiting: Waiting, feed: FeedState, span: Span) -> Begun {
         let at = self.clock.now();
-        let now = unix_seconds(at);
-        self.metrics.cycles_started.inc(());
-        self.metrics.cycle_last_start_timestamp.set((), now);
-        for accepted in &waiting.accepted {
-            self.metrics
-                .queue_wait_duration
-                .observe_seconds((), (now - accepted).max(0.0));
-        }
-        let processing_id = format!("webhook_{}_{}", at.as_second(), feed.cycles + 1);
-        // A line belongs to the trace of the span that is entered.
-        span.in_scope(|| {
-            tracing::info!(
-                processing_id,
-                triggers = waiting.count,
-                "cycle {processing_id} begins for {} trigger(s)",
-                waiting.count
-            );
-        });
         Begun {
             at,
             started: Instant::now(),
-            processing_id,
+            processing_id: format!("webhook_{}_{}", at.as_second(), feed.cycles + 1),
             waiting,
             feed,
             span,

@@ -1,7 +1,7 @@
 //! What the cycles are doing, for whoever asks: read without the store, written by the worker.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -14,13 +14,21 @@ use crate::store::{Accepted, CycleRecord, FeedState, Store};
 pub struct Status {
     draining: watch::Sender<bool>,
     paused: AtomicBool,
-    /// The last trigger that the running cycle serves; 0 when none runs.
-    serving: AtomicI64,
-    cycles: AtomicU64,
-    feed: Mutex<FeedState>,
+    progress: Mutex<Progress>,
     finished: watch::Sender<Finished>,
     wake: Notify,
     wake_deliveries: Notify,
+}
+
+/// Where the cycles are, as one: who reads it while a cycle ends sees it before or after the end.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The last trigger that the running cycle serves; 0 when none runs.
+    serving: i64,
+    /// The last trigger that the last cycle of this run took up.
+    served: i64,
+    /// As the last cycle left it.
+    feed: FeedState,
 }
 
 /// The last cycle that ended.
@@ -34,12 +42,9 @@ impl Status {
     /// Starts from what the store knows.
     #[must_use]
     pub fn new(feed: FeedState, paused: bool) -> Self {
-        let status = Self {
-            cycles: AtomicU64::new(feed.cycles),
-            ..Self::default()
-        };
+        let status = Self::default();
         status.set_paused(paused);
-        *status.feed() = feed;
+        status.progress().feed = feed;
         status
     }
 
@@ -93,41 +98,48 @@ impl Status {
     /// Whether a cycle runs.
     #[must_use]
     pub fn is_processing(&self) -> bool {
-        self.serving.load(Ordering::Acquire) != 0
+        self.progress().serving != 0
     }
 
     /// Whether the running cycle serves the trigger with this number.
     #[must_use]
     pub fn is_serving(&self, seq: i64) -> bool {
-        seq <= self.serving.load(Ordering::Acquire)
+        seq <= self.progress().serving
     }
 
     /// Cycles that ended so far, failed ones too.
     #[must_use]
     pub fn cycles(&self) -> u64 {
-        self.cycles.load(Ordering::Acquire)
+        self.progress().feed.cycles
     }
 
-    /// The number of the cycle that will serve the trigger, and whether another runs before it.
+    /// The number of the cycle that takes up this trigger, which was just accepted, and whether
+    /// another runs before it.
     #[must_use]
     pub fn cycle_for(&self, seq: i64) -> (u64, bool) {
-        let serving = self.serving.load(Ordering::Acquire);
+        let progress = self.progress();
+        let (ended, serving) = (progress.feed.cycles, progress.serving);
+        if seq <= progress.served {
+            return (ended, false);
+        }
         let queued = serving != 0 && seq > serving;
-        (self.cycles() + 1 + u64::from(queued), queued)
+        (ended + 1 + u64::from(queued), queued)
     }
 
     /// A cycle begins that serves triggers up to `upto`; it ends when the guard is dropped.
     #[must_use]
     pub fn begin(&self, upto: i64) -> Serving<'_> {
-        self.serving.store(upto.max(1), Ordering::Release);
+        self.progress().serving = upto.max(1);
         Serving(self)
     }
 
     /// A cycle has ended and the store knows it.
     pub fn end(&self, upto: i64, processing_id: &str, feed: FeedState) {
-        self.cycles.store(feed.cycles, Ordering::Release);
-        *self.feed() = feed;
-        self.serving.store(0, Ordering::Release);
+        *self.progress() = Progress {
+            serving: 0,
+            served: upto,
+            feed,
+        };
         self.finished.send_replace(Finished {
             upto,
             processing_id: processing_id.to_owned(),
@@ -157,25 +169,29 @@ impl Status {
     /// When the last cycle ended, Unix seconds.
     #[must_use]
     pub fn last_end(&self) -> Option<f64> {
-        self.feed().last_end
+        self.progress().feed.last_end
     }
 
     /// When a cycle last succeeded, Unix seconds.
     #[must_use]
     pub fn last_success(&self) -> Option<f64> {
-        self.feed().last_success
+        self.progress().feed.last_success
     }
 
     /// Whether the last cycle found changes.
     #[must_use]
     pub fn last_changed(&self) -> bool {
-        self.feed().last_changed
+        self.progress().feed.last_changed
     }
 
     /// Why a list is held, if one is.
     #[must_use]
     pub fn held(&self) -> Option<String> {
-        self.feed().held.as_ref().map(|held| held.reason.clone())
+        self.progress()
+            .feed
+            .held
+            .as_ref()
+            .map(|held| held.reason.clone())
     }
 
     /// Cycles that the history holds, at most `limit`.
@@ -186,8 +202,8 @@ impl Status {
             .min(limit)
     }
 
-    fn feed(&self) -> std::sync::MutexGuard<'_, FeedState> {
-        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -197,6 +213,28 @@ pub struct Serving<'a>(&'a Status);
 
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
-        self.0.serving.store(0, Ordering::Release);
+        self.0.progress().serving = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_is_told_which_cycle_serves_it() {
+        let feed = |cycles| FeedState {
+            cycles,
+            ..FeedState::default()
+        };
+        let status = Status::new(feed(7), false);
+        assert_eq!(status.cycle_for(5), (8, false));
+        let serving = status.begin(5);
+        assert_eq!(status.cycle_for(5), (8, false));
+        assert_eq!(status.cycle_for(6), (9, true));
+        status.end(5, "webhook_0_8", feed(8));
+        drop(serving);
+        assert_eq!(status.cycle_for(5), (8, false), "it was quick");
+        assert_eq!(status.cycle_for(6), (9, false));
     }
 }

@@ -255,6 +255,13 @@ async fn a_trigger_that_panics_the_worker_is_given_up_and_the_rest_goes_on() {
     let internal = "cycle_stage_failures_total{error_type=\"internal\",stage=\"compare\"}";
     assert_eq!(daemon.counted(internal), 5.0);
     assert_eq!(daemon.counted("cycles_in_progress"), 0.0);
+    assert_eq!(daemon.counted("cycles_started_total"), 5.0, "each once");
+    let waits = daemon.counted("queue_wait_duration_seconds_count");
+    assert_eq!(
+        waits,
+        5.0 + 4.0 + 3.0 + 2.0 + 1.0,
+        "each trigger once a cycle"
+    );
     daemon.next.clear_poison();
     let record = daemon.look(list(&[a_match(1)])).await;
     assert_eq!(record["changes"]["new"], 1);
