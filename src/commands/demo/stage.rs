@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::screen::{Screen, say};
+use super::screen::{Screen, fold, say};
 use crate::app::Listeners;
 use crate::demo::Season;
 use crate::shutdown::raised;
@@ -84,8 +84,9 @@ impl Stage {
 
     /// One look: the story, the trigger, what the daemon found, what it made.
     async fn one(&mut self, number: usize) -> anyhow::Result<()> {
-        let title = self.screen.bold(&format!("Look {number}"));
-        say(&format!("\n{title} {}", self.season.story(number)));
+        let title = format!("Look {number}");
+        let story = fold(title.len() + 1, &self.season.story(number));
+        say(&format!("\n{} {story}", self.screen.bold(&title)));
         let answer = self.client.post(format!("{}/process", self.public));
         let answer = answer
             .header("prefer", "wait=30")
@@ -116,8 +117,11 @@ impl Stage {
             _ => String::new(),
         };
         let aside = format!("({milliseconds:.0} ms{triggers}{remark})");
-        let aside = self.screen.dim(&aside);
-        say(&format!("  {mark} {} {aside}", text(record, "summary")));
+        // Kept together as one word while the lines are folded.
+        let whole = aside.replace(' ', "\u{a0}");
+        let told = fold(4, &format!("{} {whole}", text(record, "summary")));
+        let told = told.replace(&whole, &self.screen.dim(&aside));
+        say(&format!("  {mark} {told}"));
     }
 
     /// Waits for the next look, and tells what others ask for meanwhile.
@@ -156,10 +160,8 @@ impl Stage {
                 "high" => self.screen.yellow("high    "),
                 other => self.screen.dim(&format!("{other:8}")),
             };
-            say(&format!(
-                "    {label}  {}",
-                text(change, "change_description")
-            ));
+            let description = fold(14, text(change, "change_description"));
+            say(&format!("    {label}  {description}"));
             touched.extend(change["match_id"].as_i64());
         }
         Ok(touched)
