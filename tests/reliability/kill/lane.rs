@@ -114,6 +114,8 @@ impl Folder<'_> {
             Err(status) => {
                 promise!(status.signal() == Some(9), "it ended by itself: {status}");
                 self.tally.start_kills += 1;
+                // It may have got as far as to note that it runs, or not.
+                self.book.previous = self.book.previous.filter(|&how| how != "clean");
                 return self.aftermath();
             }
         };
