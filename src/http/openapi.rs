@@ -49,6 +49,11 @@ const OPERATIONS: &[Operation] = &[
     Operation(Route::OpenApi, "This document", &[200]),
 ];
 
+/// The parser answers what it refuses by itself, before this program sees a request.
+const DESCRIPTION: &str = "Watches a match list and tells what changed. An error is a problem \
+     (RFC 9457), but for what cannot be read as HTTP: the answer to that is 400, or 431 to a head \
+     that is too large, without a body, and the connection is closed.";
+
 /// `GET /openapi.json`.
 pub fn document() -> Response {
     static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
@@ -77,7 +82,7 @@ fn build() -> Value {
         "info": {
             "title": "match-list-processor",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Watches a match list and tells what changed.",
+            "description": DESCRIPTION,
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "paths": paths,

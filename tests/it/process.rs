@@ -622,6 +622,10 @@ fn the_front_door_is_strict_and_patient_only_for_so_long() {
             answer.starts_with(&format!("HTTP/1.1 {code} ")),
             "{what}: {answer:?}"
         );
+        let unread = ["a large head", "many headers", "no HTTP"].contains(&what);
+        let problem = answer.contains("application/problem+json");
+        assert_eq!(problem, !unread, "{what}: {answer:?}");
+        assert_eq!(answer.ends_with("\r\n\r\n"), unread, "{what}: {answer:?}");
     }
     let begun = Instant::now();
     assert_eq!(
