@@ -112,7 +112,7 @@ async fn files_go_to_a_bucket_and_wait_while_it_is_gone() {
             name.starts_with("of/matches/WhatsApp_Group_Assets/"),
             "{name}"
         );
-        if name.ends_with(".png") {
+        if let Some((_, "png")) = name.rsplit_once('.') {
             assert_eq!(kind, "image/png");
             assert!(content.starts_with(b"\x89PNG\r\n"), "{name}");
         } else {
