@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::MAX_HEADERS;
+use super::arrival;
 use super::framing::Ambiguous;
 use super::io::Guarded;
 use super::route::Site;
@@ -18,8 +20,6 @@ use crate::telemetry::labels::Closed;
 
 /// Bytes of a request's head.
 const MAX_HEAD: usize = 16 * 1024;
-/// Header lines of a request.
-const MAX_HEADERS: usize = 100;
 /// Pause after a failed accept, for instance while no descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -123,19 +123,24 @@ impl Server {
     }
 }
 
-async fn serve(stream: TcpStream, site: &Arc<Site>, limits: Limits, life: Life) -> Closed {
-    let mut stop = life.stop;
+/// From the connection's start to its end. Before its first request it holds next to nothing.
+async fn serve(stream: TcpStream, site: &Arc<Site>, limits: Limits, mut life: Life) -> Closed {
     let _ = stream.set_nodelay(true);
-    // Before its first byte a connection needs no buffers.
-    let mut first = [0];
     tokio::select! {
-        came = tokio::time::timeout(limits.header_timeout, stream.peek(&mut first)) => match came {
-            Ok(Ok(_)) => {}
+        came = tokio::time::timeout(limits.header_timeout, arrival::awaited(&stream)) => match came {
+            Ok(Ok(())) => {}
             Ok(Err(_)) => return Closed::Reset,
             Err(_) => return Closed::HeaderTimeout,
         },
-        () = raised(&mut stop) => return Closed::Shutdown,
+        () = raised(&mut life.stop) => if !arrival::begun(&stream) {
+            return Closed::Shutdown;
+        },
     }
+    Box::pin(answer(stream, site, limits, life)).await
+}
+
+/// Answers requests until the connection ends.
+async fn answer(stream: TcpStream, site: &Arc<Site>, limits: Limits, mut life: Life) -> Closed {
     let ambiguous = Ambiguous::default();
     let io = TokioIo::new(Guarded::new(
         stream,
@@ -163,7 +168,7 @@ async fn serve(stream: TcpStream, site: &Arc<Site>, limits: Limits, life: Life) 
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = raised(&mut stop) => {
+        () = raised(&mut life.stop) => {
             connection.as_mut().graceful_shutdown();
             return match connection.await {
                 Ok(()) => Closed::Shutdown,

@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err)]
 
 mod admin;
+mod arrival;
 mod body;
 mod framing;
 mod guard;
@@ -19,6 +20,9 @@ mod status;
 
 pub use listen::{Limits, Server};
 pub use route::{Site, SiteKind};
+
+/// Header lines of a request.
+const MAX_HEADERS: usize = 100;
 
 /// An answer; every body is small and whole.
 pub type Response = http::Response<http_body_util::Full<bytes::Bytes>>;

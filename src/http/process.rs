@@ -66,6 +66,9 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
         );
     }
     let (head, body) = request.into_parts();
+    let (wait, inbound) = (preferred_wait(&head.headers), span::inbound(&head.headers));
+    // It holds the buffer that it was read from. A slow body must not hold two.
+    drop(head);
     let body = match site.bodies.read(body).await {
         Ok(body) => body,
         Err(refusal) => return refused(site, TriggerResult::RejectedInvalid, refusal),
@@ -73,13 +76,12 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
     let trigger = NewTrigger {
         source: TriggerSource::Webhook,
         accepted: site.clock.unix(),
-        traceparent: span::traceparent_of(&span::send_trigger(span))
-            .or_else(|| span::inbound(&head.headers)),
+        traceparent: span::traceparent_of(&span::send_trigger(span)).or(inbound),
         size: body.size,
         data: trigger_data(body),
     };
     match site.store.accept(trigger).await {
-        Ok(accepted) => accept(site, accepted, &head.headers).await,
+        Ok(accepted) => accept(site, accepted, wait).await,
         Err(error) => not_stored(site, &error),
     }
 }
@@ -103,12 +105,12 @@ fn trigger_data(body: ReadBody) -> Option<Box<str>> {
     )
 }
 
-async fn accept(site: &Site, accepted: Accepted, headers: &HeaderMap) -> Response {
+async fn accept(site: &Site, accepted: Accepted, wait: Option<Duration>) -> Response {
     let result = accepted.result();
     site.metrics.triggers.inc((TriggerSource::Webhook, result));
     site.status.wake();
     let (processing_count, queued) = site.status.cycle_for(accepted.seq);
-    if let Some(wait) = preferred_wait(headers)
+    if let Some(wait) = wait
         && let Some(record) = site.status.served(&site.store, &accepted, wait).await
     {
         let body = Waited {
