@@ -1,17 +1,76 @@
 //! `/metrics` and `/metrics/prom`: the same numbers, gathered once.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::route::Site;
 use super::{Response, answer, json};
 use crate::domain::delivery::{DeliveryState, Destination};
+use crate::store::Store;
 use crate::telemetry::expose;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a scrape waits for the store; then it shows what was read before.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a text may be in the making.
+const MAKE_PATIENCE: Duration = Duration::from_secs(5);
+/// How old a text may be that is given to one more client while others still take it.
+const SHARED_FOR: Duration = Duration::from_secs(1);
+
+/// The last text, so that scrapers which come together, or do not take it, hold one and not many.
+#[derive(Debug, Default)]
+pub struct Scrapes {
+    /// When its making began, and the text.
+    last: watch::Sender<Option<(Instant, Bytes)>>,
+    /// Held while one is made.
+    making: Arc<Mutex<()>>,
+}
+
+impl Scrapes {
+    /// A text made since now, or a short while ago and still held by another client.
+    async fn text(&self, site: &Site) -> Bytes {
+        let asked = Instant::now();
+        let mut last = self.last.subscribe();
+        loop {
+            if let Some(text) = Self::shared(last.borrow_and_update().as_ref(), asked) {
+                return text;
+            }
+            if let Ok(making) = Arc::clone(&self.making).try_lock_owned() {
+                self.make(site, making);
+            }
+            // One that was not finished, by a panic, is made anew.
+            let _ = tokio::time::timeout(MAKE_PATIENCE, last.changed()).await;
+        }
+    }
+
+    /// Makes a text for all that wait. It goes on when the client is gone for which it was begun.
+    fn make(&self, site: &Site, making: OwnedMutexGuard<()>) {
+        let (store, metrics) = (site.store.clone(), Arc::clone(&site.metrics));
+        let last = self.last.clone();
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            refresh(&store, &metrics).await;
+            // On a thread of its own: probes must not wait behind it.
+            let made = tokio::task::spawn_blocking(move || expose::text(&metrics.gather())).await;
+            let text = Bytes::from(made.unwrap_or_default());
+            // In this order: whoever finds it held will be told of the text.
+            drop(making);
+            last.send_replace(Some((begun, text)));
+        });
+    }
+
+    /// The last text, if it is as good as a new one to a client that came at `asked`.
+    fn shared(last: Option<&(Instant, Bytes)>, asked: Instant) -> Option<Bytes> {
+        let (begun, text) = last?;
+        let held = !text.is_unique() && begun.elapsed() < SHARED_FOR;
+        (*begun >= asked || held).then(|| text.clone())
+    }
+}
 
 /// JSON, or Prometheus text to a client that prefers it.
 pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
@@ -21,7 +80,7 @@ pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
     if expose::prefers_prometheus(accept) {
         return prometheus(site).await;
     }
-    refresh(site).await;
+    refresh(&site.store, &site.metrics).await;
     let numbers = expose::StatusNumbers {
         last_processing_time: site.status.last_end(),
         recent_processes: site.status.recent(site.config.store.history_limit),
@@ -34,22 +93,21 @@ pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
 
 /// Prometheus text.
 pub async fn prometheus(site: &Site) -> Response {
-    refresh(site).await;
-    let text = expose::text(&site.metrics.gather());
+    let text = site.scrapes.text(site).await;
     answer(StatusCode::OK, expose::TEXT_CONTENT_TYPE, text)
 }
 
 /// Reads from the store what only the store knows.
-async fn refresh(site: &Site) {
+async fn refresh(store: &Store, metrics: &Metrics) {
     let read = async {
-        if let Ok((depth, oldest)) = site.store.queue().await {
-            site.metrics.queue_depth.set_size((), depth);
-            site.metrics
+        if let Ok((depth, oldest)) = store.queue().await {
+            metrics.queue_depth.set_size((), depth);
+            metrics
                 .queue_oldest_trigger_timestamp
                 .set((), oldest.unwrap_or(0.0));
         }
-        if let Ok(counts) = site.store.outbox().await {
-            show_outbox(&site.metrics, &counts);
+        if let Ok(counts) = store.outbox().await {
+            show_outbox(metrics, &counts);
         }
     };
     let _ = tokio::time::timeout(STORE_PATIENCE, read).await;
@@ -76,5 +134,31 @@ fn show_outbox(metrics: &Metrics, counts: &[crate::store::OutboxCount]) {
         metrics
             .outbox_oldest_entry_timestamp
             .set((destination,), oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_shared_that_is_as_good_as_new_or_still_held() {
+        let begun = Instant::now().checked_sub(SHARED_FOR / 2).unwrap();
+        let before = begun.checked_sub(SHARED_FOR / 2).unwrap();
+        let last = Some((begun, Bytes::from(vec![b'a'; 100])));
+        let shared = |asked| Scrapes::shared(last.as_ref(), asked);
+        assert_eq!(Scrapes::shared(None, before), None);
+        assert!(shared(before).is_some(), "made since it was asked for");
+        assert!(shared(Instant::now()).is_none(), "nobody else holds it");
+        let held = shared(before);
+        assert!(shared(Instant::now()).is_some());
+        assert!(held.is_some());
+        let old = Some((before, Bytes::from(vec![b'a'; 100])));
+        let held = old.clone();
+        assert!(
+            Scrapes::shared(old.as_ref(), Instant::now()).is_none(),
+            "however many hold it"
+        );
+        assert!(held.is_some());
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err)]
 
 mod admin;
+mod answers;
 mod arrival;
 mod body;
 mod framing;

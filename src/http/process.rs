@@ -123,7 +123,10 @@ async fn accept(site: &Site, accepted: Accepted, wait: Option<Duration>) -> Resp
         let mut response = json(StatusCode::OK, &body);
         let applied = http::HeaderValue::from_static("wait");
         response.headers_mut().insert("preference-applied", applied);
-        return response;
+        // A preference need not be heeded, but a trigger that was accepted must not look refused.
+        if let Some(response) = site.answers.counted(response) {
+            return response;
+        }
     }
     let body = Triggered {
         status: "success",

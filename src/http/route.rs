@@ -6,10 +6,12 @@ use std::time::Instant;
 use http::Method;
 use tracing::Instrument;
 
+use super::answers::Answers;
 use super::body::Bodies;
 use super::framing::Ambiguous;
 use super::guard;
-use super::problem::{method_not_allowed, not_found};
+use super::metrics::Scrapes;
+use super::problem::{method_not_allowed, not_found, unavailable};
 use super::{Request, Response, admin, health, metrics, openapi, process, status};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -51,6 +53,10 @@ pub struct Site {
     pub health: Arc<Health>,
     /// Memory and time for bodies.
     pub bodies: Bodies,
+    /// Memory for answers.
+    pub answers: Answers,
+    /// The text that scrapers share.
+    pub scrapes: Scrapes,
 }
 
 impl Site {
@@ -75,6 +81,8 @@ impl Site {
             status,
             health,
             bodies,
+            answers: Answers::default(),
+            scrapes: Scrapes::default(),
         }
     }
 
@@ -129,10 +137,13 @@ impl Site {
         if !allowed {
             return method_not_allowed(if post { "POST" } else { "GET, HEAD" });
         }
-        match self.kind {
+        let response = match self.kind {
             SiteKind::Admin => self.admin(request, route, parameter).await,
             _ => self.endpoint(request, route, parameter).await,
-        }
+        };
+        self.answers
+            .counted(response)
+            .unwrap_or_else(|| unavailable("Too many answers wait for their clients", 1))
     }
 
     async fn endpoint(&self, request: Request, route: Route, parameter: &str) -> Response {

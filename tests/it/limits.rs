@@ -1,12 +1,13 @@
 //! What a client may do to the front door, and for how long.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use match_list_processor::clock::Clock;
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 
 use crate::support::daemon::Daemon;
 
@@ -344,6 +345,70 @@ async fn who_does_not_read_its_answers_is_cut_off() {
         daemon.get("/health/simple").await,
         json!({ "status": "healthy" })
     );
+    daemon.stop().await;
+}
+
+/// A client that takes next to nothing of its answers, and whose system takes little more.
+fn deaf(daemon: &Daemon, request: &[u8]) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.set_tcp_mss(536).unwrap();
+    let address = daemon.public.trim_start_matches("http://");
+    let address: SocketAddr = address.parse().unwrap();
+    socket.connect(&address.into()).unwrap();
+    (&socket).write_all(request).unwrap();
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_takes_have_only_so_much_memory() {
+    let daemon = daemon(&[("WRITE_TIMEOUT_SECONDS", "60")]).await;
+    let body = format!("\"{}\"", "a".repeat(60_000));
+    let post = |connection| {
+        format!(
+            "POST /process HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\nPrefer: wait=60\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    for _ in 0..20 {
+        let answer = exchange(&daemon, post("close").as_bytes());
+        assert!(answer.contains("preference-applied: wait"));
+    }
+    let get = |path| format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let whole = get("/status/detailed");
+    assert!(exchange(&daemon, whole.as_bytes()).len() > 20 * 60_000);
+    // Twenty of these are more than there may be, and each kind fills what the one before left. The
+    // systems between take one answer to a trigger, but not two.
+    let twice = post("keep-alive").repeat(2);
+    let mut clients = Vec::new();
+    for (request, count, answers, series) in [
+        (&whole, 20, 1.0, "method=\"GET\",route=\"/status/detailed\""),
+        (&get("/status"), 5, 1.0, "method=\"GET\",route=\"/status\""),
+        (&twice, 6, 2.0, "method=\"POST\",route=\"/process\""),
+    ] {
+        let series = format!("http_request_duration_seconds_count{{{series}}}");
+        for _ in 0..count {
+            let before = daemon.counted(&series);
+            clients.push(deaf(&daemon, request.as_bytes()));
+            daemon.await_count(&series, before + answers).await;
+        }
+    }
+    let refused = exchange(&daemon, whole.as_bytes());
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused:.300}");
+    assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
+    for probe in ["/livez", "/readyz", "/health", "/health/simple"] {
+        let answer = exchange(&daemon, get(probe).as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{probe}: {answer}");
+    }
+    // It is stored, so it is not refused; only the record is not told.
+    let accepted = exchange(&daemon, post("close").as_bytes());
+    assert!(accepted.starts_with("HTTP/1.1 200 "), "{accepted:.300}");
+    assert!(accepted.contains("trigger_id"), "{accepted:.600}");
+    assert!(accepted.len() < 1000, "{accepted:.600}");
+    drop(clients);
+    daemon.await_count("http_connections", 0.0).await;
+    assert!(exchange(&daemon, whole.as_bytes()).starts_with("HTTP/1.1 200 "));
     daemon.stop().await;
 }
 
