@@ -4,6 +4,7 @@
 //! and whatever else keep the main runtime busy.
 
 mod compose;
+mod descriptors;
 mod failure;
 mod once;
 mod serve;

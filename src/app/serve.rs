@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{App, Failure};
+use super::{App, Failure, descriptors};
 use crate::config::{Config, ProcessorMode};
 use crate::cycle::{Pace, Worker};
 use crate::domain::delivery::Destination;
@@ -35,6 +35,10 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    fn count(&self) -> usize {
+        1 + usize::from(self.admin.is_some()) + usize::from(self.metrics.is_some())
+    }
+
     /// Binds what the settings name.
     ///
     /// # Errors
@@ -78,6 +82,7 @@ impl App {
             Some(listeners) => listeners,
             None => Listeners::bind(&self.config)?,
         };
+        descriptors::allow(listeners.count() * self.config.http.max_connections);
         let (http_stop, http_stopping) = watch::channel(false);
         let (http_end, http_ending) = watch::channel(false);
         let (work_stop, work_stopping) = watch::channel(false);

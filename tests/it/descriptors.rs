@@ -41,6 +41,33 @@ fn allow(daemon: &Daemon, files: usize) {
     assert!(prlimit.status().unwrap().success());
 }
 
+/// Started with this soft and this hard limit of descriptors; its log and its last metrics.
+fn run_with_limits(limits: &str, connections: &str) -> (String, String) {
+    let folder = Folder::new();
+    let settings = [
+        ("PROCESSOR_MODE", "event-driven"),
+        ("MAX_CONNECTIONS", connections),
+    ];
+    let inner = folder.command(&settings);
+    let mut command = Command::new("prlimit");
+    command
+        .args([&format!("--nofile={limits}"), "--"])
+        .arg(inner.get_program())
+        .env_clear()
+        .envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    Daemon::of(command).stop()
+}
+
+#[test]
+fn it_takes_the_descriptors_that_it_may_have_and_tells_when_they_are_too_few() {
+    let (log, metrics) = run_with_limits("256:2048", "1500");
+    assert!(metrics.contains("\nprocess_max_fds 2048\n"), "{metrics}");
+    assert!(!log.contains("MAX_CONNECTIONS"), "{log}");
+    let (log, metrics) = run_with_limits("256:1024", "1500");
+    assert!(metrics.contains("\nprocess_max_fds 1024\n"), "{metrics}");
+    assert!(log.contains("Raise the hard limit to 1628"), "{log}");
+}
+
 #[test]
 fn without_descriptors_what_is_open_is_served_and_the_rest_waits() {
     let folder = Folder::new();

@@ -89,6 +89,11 @@ def systemd(root):
         yield f"TimeoutStopSec must exceed {DEADLINE}, which is 30 unless set"
     if not re.search(r"^RestartPreventExitStatus=78$", unit, re.MULTILINE):
         yield "78 must not be restarted"
+    allowed = int(re.search(r"^LimitNOFILE=(\d+)$", unit, re.MULTILINE).group(1))
+    default = re.search(r'"MAX_CONNECTIONS", ([\d_]+)', read(root, "src", "config", "http.rs")).group(1)
+    # Listeners: public, administration, metrics.
+    if allowed <= 3 * int(default):
+        yield f"LimitNOFILE={allowed} has no room for MAX_CONNECTIONS={default} on three listeners"
 
 
 def dockerfile(root):
