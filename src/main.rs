@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use match_list_processor::commands::{self, Cli};
 
+/// glibc's allocator keeps what thousands of connections once needed; this one gives it back.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
