@@ -63,9 +63,6 @@ impl Harness {
     }
 }
 
-/// Not passed yet, so only run by its name: docs/reliability.md says what is missing.
-const OPEN: &str = "slow";
-
 fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let names = names();
@@ -126,6 +123,5 @@ fn as_libtest(given: &[String], names: &[String]) -> Option<Vec<String>> {
     let asked = |name: &&String| words.is_empty() || words.iter().any(|word| name.contains(*word));
     let ignored = given.iter().any(|argument| argument == "--ignored");
     let chosen = names.iter().filter(asked).filter(|_| !ignored);
-    let chosen = chosen.filter(|name| *name != OPEN);
     Some(chosen.cloned().collect())
 }

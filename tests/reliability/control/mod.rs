@@ -27,8 +27,9 @@ pub struct Args {
 /// Builds each weakened program and runs the harness on it that must catch it.
 pub fn run(args: &Args) -> Result<Summary> {
     let begun = Instant::now();
-    let more = if args.all { power::MORE } else { &[] };
-    let chosen = table::CONTROLS.iter().chain(power::CONTROLS).chain(more);
+    let more = [table::MORE, power::MORE].into_iter().flatten();
+    let chosen = table::CONTROLS.iter().chain(power::CONTROLS);
+    let chosen = chosen.chain(more.filter(|_| args.all));
     let chosen: Vec<_> = chosen
         .filter(|(weakening, _)| weakening.name.contains(&args.only))
         .collect();

@@ -48,3 +48,18 @@ pub const CONTROLS: &[(Weakening, &[&str])] = &[
         &["kill", "--rounds", "100"],
     ),
 ];
+
+/// More of them, which a campaign has the time for.
+pub const MORE: &[(Weakening, &[&str])] = &[(
+    Weakening {
+        name: "keeping-memory-of-connections",
+        edits: &[Edit {
+            file: "src/http/listen.rs",
+            text: "            drop(permit);\n",
+            replacement: "            drop(permit);
+            std::mem::forget(vec![1_u8; 8192]);
+",
+        }],
+    },
+    &["slow"],
+)];

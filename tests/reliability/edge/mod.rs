@@ -56,7 +56,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Summary> {
     let scrapers = free_port()?;
     let daemon = start(&common.binary(), &folder, scrapers)?;
     let (descriptors, before) = (watch::descriptors(&daemon)?, Scrape::of(&daemon)?);
-    let probes = Probes::start(daemon.public)?;
+    let probes = Probes::start(daemon.public, probes::ALL)?;
     let addresses = Addresses {
         public: daemon.public,
         admin: daemon.admin,
@@ -64,7 +64,7 @@ pub fn run(args: &Args, common: &Common) -> Result<Summary> {
     };
     let found = send(args, addresses)?;
     let mut summary = Summary::new(NAME, args.seed, args.requests, begun);
-    let probed = probes.end(&mut summary);
+    let probed = probes.end(&mut summary, "");
     found.tell(&mut summary);
     let violation = |round, what| Violation {
         harness: NAME,

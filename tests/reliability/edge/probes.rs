@@ -14,7 +14,10 @@ use crate::support::Result;
 use crate::support::daemon::parse;
 use crate::support::summary::Summary;
 
-const PATHS: [&str; 3] = ["/livez", "/health/simple", "/metrics/prom"];
+/// What an orchestrator asks.
+pub const LIVENESS: &[&str] = &["/livez", "/health/simple"];
+/// What a scraper asks, too.
+pub const ALL: &[&str] = &["/livez", "/health/simple", "/metrics/prom"];
 /// Between two probes; a scraper and an orchestrator ask far less often.
 const PACE: Duration = Duration::from_millis(20);
 /// Within which a probe must be answered.
@@ -27,6 +30,7 @@ const WAKEUPS: u32 = 8;
 
 /// Probes that go on until they are asked for.
 pub struct Probes {
+    paths: &'static [&'static str],
     stop: Arc<AtomicBool>,
     work: JoinHandle<Result<Times>>,
 }
@@ -34,18 +38,21 @@ pub struct Probes {
 /// Waits, one per question.
 #[derive(Default)]
 struct Times {
-    probes: [Vec<Duration>; PATHS.len()],
+    probes: Vec<Vec<Duration>>,
     echo: Vec<Duration>,
 }
 
 impl Probes {
-    pub fn start(daemon: SocketAddr) -> Result<Self> {
+    pub fn start(daemon: SocketAddr, paths: &'static [&'static str]) -> Result<Self> {
         let echo = echo()?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let work = std::thread::spawn(move || {
-            let mut times = Times::default();
-            for (which, path) in PATHS.iter().enumerate().cycle() {
+            let mut times = Times {
+                probes: vec![Vec::new(); paths.len()],
+                ..Times::default()
+            };
+            for (which, path) in paths.iter().enumerate().cycle() {
                 if stopped.load(Ordering::Relaxed) {
                     break;
                 }
@@ -55,11 +62,11 @@ impl Probes {
             }
             Ok(times)
         });
-        Ok(Self { stop, work })
+        Ok(Self { paths, stop, work })
     }
 
-    /// Adds the figures; an error if the daemon owes its promise.
-    pub fn end(self, summary: &mut Summary) -> Result<()> {
+    /// Adds the figures, `among` what they were asked; an error if the daemon owes its promise.
+    pub fn end(self, summary: &mut Summary, among: &str) -> Result<()> {
         self.stop.store(true, Ordering::Relaxed);
         let ended = self
             .work
@@ -68,13 +75,14 @@ impl Probes {
         let Times { probes, echo } = ended.context("a probe was not answered")?;
         let echo = sorted(echo);
         let allowed = PROMISED.max(at(&echo, 0.99) * WAKEUPS);
-        figures(summary, "a bare echo", &echo);
+        figures(summary, &format!("{among}a bare echo"), &echo);
         let mut owed = Vec::new();
-        for (path, times) in PATHS.iter().zip(probes) {
+        for (path, times) in self.paths.iter().zip(probes) {
             let times = sorted(times);
-            figures(summary, path, &times);
+            let name = format!("{among}{path}");
+            figures(summary, &name, &times);
             let late = times.iter().filter(|time| **time > PROMISED).count();
-            summary.figure(format!("{path} later than 100 ms"), u32::try_from(late)?);
+            summary.figure(format!("{name} later than 100 ms"), u32::try_from(late)?);
             let slow = at(&times, 0.99);
             if slow > allowed {
                 owed.push(format!(

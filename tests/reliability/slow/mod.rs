@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::edge::probes::Probes;
+use crate::edge::probes::{self, Probes};
 use crate::edge::watch::{self, Scrape};
 use crate::support::daemon::{Daemon, Start, request};
 use crate::support::summary::Summary;
@@ -23,6 +23,8 @@ use crate::support::{Common, Result, evidence};
 const NAME: &str = "slow";
 /// For a head, and for a connection to be idle; the clients must all be there together.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// For the scrapers, which must all be there together, too.
+const SCRAPERS_STAY: Duration = Duration::from_secs(10);
 /// Between two bytes of a client that drips.
 const DRIP: Duration = Duration::from_secs(2);
 /// Connections that are being made at a time.
@@ -41,6 +43,26 @@ pub struct Args {
     /// Clients that do nothing.
     #[arg(long, default_value_t = 10_000)]
     idle: u64,
+    /// Clients that ask for the metrics and do not read them, when the others are gone.
+    #[arg(long, default_value_t = 2000)]
+    scrapers: u64,
+}
+
+impl Args {
+    /// Those that are there together, and those that come when they are gone.
+    fn crowds(&self) -> [Vec<Manner>; 2] {
+        let slow = [Manner::Head, Manner::Body, Manner::Deaf];
+        let slow = slow.into_iter().cycle().zip(0..self.slow);
+        let idle = (0..self.idle).map(|_| Manner::Idle);
+        [
+            slow.map(|(manner, _)| manner).chain(idle).collect(),
+            (0..self.scrapers).map(|_| Manner::Scraper).collect(),
+        ]
+    }
+
+    fn clients(&self) -> u64 {
+        self.slow + self.idle + self.scrapers
+    }
 }
 
 /// What a client does badly.
@@ -50,13 +72,21 @@ enum Manner {
     Head,
     Body,
     Deaf,
+    Scraper,
 }
 
 impl Manner {
-    fn of(number: u64, args: &Args) -> Self {
-        match number {
-            n if n >= args.slow => Self::Idle,
-            n => [Self::Head, Self::Body, Self::Deaf][usize::try_from(n % 3).unwrap_or(0)],
+    /// What it sends at first.
+    fn request(self) -> Vec<u8> {
+        match self {
+            Self::Idle => Vec::new(),
+            Self::Head => b"GET /livez HTTP/1.1\r\nHost: x\r\nA: ".to_vec(),
+            Self::Body => {
+                b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".to_vec()
+            }
+            // More than the systems between take, which is about 100 KB.
+            Self::Deaf => b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100),
+            Self::Scraper => b"GET /metrics/prom HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3),
         }
     }
 }
@@ -65,7 +95,7 @@ impl Manner {
 pub fn run(args: &Args, common: &Common) -> Result<Summary> {
     let begun = Instant::now();
     let folder = evidence(NAME)?;
-    allow_descriptors(args.slow + args.idle)?;
+    allow_descriptors(args.clients())?;
     let list = folder.join("list.json");
     std::fs::write(&list, "[]")?;
     let daemon = Start::new(&common.binary(), &folder)
@@ -75,11 +105,12 @@ pub fn run(args: &Args, common: &Common) -> Result<Summary> {
             format!("file://{}/files", folder.display()),
         )
         .with("HOST", "0.0.0.0")
+        .with("MAX_CONNECTIONS", args.clients() + 100)
         .with("HEADER_TIMEOUT_SECONDS", DEADLINE.as_secs())
         .with("BODY_TIMEOUT_SECONDS", DEADLINE.as_secs())
         .with("WRITE_TIMEOUT_SECONDS", DEADLINE.as_secs())
         .start()?;
-    let mut summary = Summary::new(NAME, 0, args.slow + args.idle, begun);
+    let mut summary = Summary::new(NAME, 0, args.clients(), begun);
     let tried = attack(args, &daemon, &mut summary);
     summary.duration = begun.elapsed().as_secs_f64();
     tried.map_err(|error| Violation {
@@ -101,24 +132,21 @@ fn attack(args: &Args, daemon: &Daemon, summary: &mut Summary) -> Result<()> {
         watch::memory(daemon.pid, "VmRSS")?,
     );
     summary.figure("resident MiB before", before);
-    let probes = Probes::start(daemon.public)?;
     let honest = Honest::start(daemon.public);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    let together = runtime.block_on(crowd(args, daemon));
+    let [slow, scrapers] = args.crowds();
+    let first = beset(&slow, daemon, probes::ALL, "", summary);
+    // Each scrape that nobody takes is one more in front of an honest one, so these owe less.
+    let among = "among scrapers, ";
+    let second = beset(&scrapers, daemon, probes::LIVENESS, among, summary);
     let served = honest.end()?;
-    let probed = probes.end(summary);
     let peak = watch::memory(daemon.pid, "VmHWM")?;
     #[allow(clippy::cast_precision_loss)]
     summary.figure("honest requests, all served", served as f64);
-    summary.figure("connections at a time", together?);
     summary.figure("resident MiB at most", peak);
     watch::await_rest(daemon, &descriptors)?;
     let after = await_memory(daemon, before)?;
     summary.figure("resident MiB afterwards", after);
-    probed?;
+    first.and(second)?;
     ensure!(
         peak < MOST_MIB,
         "{peak:.1} MiB were resident; less than {MOST_MIB} were promised"
@@ -128,6 +156,24 @@ fn attack(args: &Args, daemon: &Daemon, summary: &mut Summary) -> Result<()> {
         "{after:.1} MiB stay resident; it began with {before:.1}"
     );
     Ok(())
+}
+
+/// Has the crowd come, stay and go, while probes are asked.
+fn beset(
+    crowd: &[Manner],
+    daemon: &Daemon,
+    paths: &'static [&'static str],
+    among: &str,
+    summary: &mut Summary,
+) -> Result<()> {
+    let probes = Probes::start(daemon.public, paths)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let stayed = runtime.block_on(stay(crowd, daemon));
+    let probed = probes.end(summary, among);
+    stayed.and(probed)
 }
 
 /// One descriptor per client here and one there: what this process may have, its child inherits.
@@ -206,16 +252,16 @@ impl Honest {
     }
 }
 
-/// All of them, until the daemon has closed every one; how many it had at a time.
-async fn crowd(args: &Args, daemon: &Daemon) -> Result<f64> {
+/// All of them, until they are gone again.
+async fn stay(crowd: &[Manner], daemon: &Daemon) -> Result<()> {
     let connecting = Arc::new(tokio::sync::Semaphore::new(CONNECTING));
-    let connected = Arc::new(AtomicU64::new(0));
+    let connected = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
-    for number in 0..args.slow + args.idle {
+    for (number, &manner) in crowd.iter().enumerate() {
         let permit = Arc::clone(&connecting).acquire_owned().await?;
         let last = u8::try_from(number % 250).unwrap_or(0) + 1;
         let address = SocketAddr::from(([127, 0, 0, last], daemon.public.port()));
-        let (manner, connected) = (Manner::of(number, args), Arc::clone(&connected));
+        let connected = Arc::clone(&connected);
         clients.spawn(async move {
             let stream = connect(address).await?;
             drop(permit);
@@ -223,14 +269,22 @@ async fn crowd(args: &Args, daemon: &Daemon) -> Result<f64> {
             behave(stream, manner).await
         });
     }
-    while connected.load(Ordering::Relaxed) < args.slow + args.idle && !clients.is_empty() {
+    while connected.load(Ordering::Relaxed) < crowd.len() && !clients.is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let scrape = Scrape::of(daemon)?;
+    // The text of a scrape that others hold, too, may be a second old.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let together = Scrape::of(daemon)?.value("http_connections")?;
     while let Some(ended) = clients.join_next().await {
         ended?.context("a client was not served to its deadline")?;
     }
-    scrape.value("http_connections")
+    #[allow(clippy::cast_precision_loss)]
+    let wanted = crowd.len() as f64;
+    ensure!(
+        together >= wanted,
+        "only {together} of {wanted} connections were there at a time: nothing is proven"
+    );
+    Ok(())
 }
 
 /// With as little room for answers as the system allows.
@@ -243,18 +297,15 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 
 /// Misbehaves until the daemon closes the connection, which must be soon after the deadline.
 async fn behave(mut stream: TcpStream, manner: Manner) -> io::Result<()> {
-    let post = b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".as_slice();
-    let get = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(20);
-    let (first, drips): (&[u8], bool) = match manner {
-        Manner::Idle => (b"", false),
-        Manner::Head => (b"GET /livez HTTP/1.1\r\nHost: x\r\nA: ", true),
-        Manner::Body => (post, true),
-        Manner::Deaf => (&get, false),
-    };
-    stream.write_all(first).await?;
-    if matches!(manner, Manner::Deaf) {
+    stream.write_all(&manner.request()).await?;
+    let stays = match manner {
         // Whatever the daemon gave up on is gone with the connection.
-        tokio::time::sleep(DEADLINE + Duration::from_secs(2)).await;
+        Manner::Deaf => Some(DEADLINE + Duration::from_secs(2)),
+        Manner::Scraper => Some(SCRAPERS_STAY),
+        _ => None,
+    };
+    if let Some(stays) = stays {
+        tokio::time::sleep(stays).await;
         return Ok(());
     }
     let mut buffer = [0; 512];
@@ -262,7 +313,9 @@ async fn behave(mut stream: TcpStream, manner: Manner) -> io::Result<()> {
         loop {
             match tokio::time::timeout(DRIP, stream.read(&mut buffer)).await {
                 Ok(Ok(0) | Err(_)) => return,
-                Err(_) if drips => drop(stream.write_all(b"a").await),
+                Err(_) if matches!(manner, Manner::Head | Manner::Body) => {
+                    drop(stream.write_all(b"a").await);
+                }
                 _ => {}
             }
         }
