@@ -25,7 +25,7 @@ const OPERATIONS: &[Operation] = &[
     Operation(
         Route::HealthDependencies,
         "Each neighbour as last probed",
-        &[200],
+        &[200, 503],
     ),
     Operation(
         Route::HealthDetailed,
