@@ -126,17 +126,33 @@ impl Server {
 /// From the connection's start to its end. Before its first request it holds next to nothing.
 async fn serve(stream: TcpStream, site: &Arc<Site>, limits: Limits, mut life: Life) -> Closed {
     let _ = stream.set_nodelay(true);
-    tokio::select! {
-        came = tokio::time::timeout(limits.header_timeout, arrival::awaited(&stream)) => match came {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Closed::Reset,
-            Err(_) => return Closed::HeaderTimeout,
-        },
-        () = raised(&mut life.stop) => if !arrival::begun(&stream) {
-            return Closed::Shutdown;
-        },
+    if let Err(closed) = first_head(&stream, limits.header_timeout, &mut life.stop).await {
+        return closed;
     }
+    life.many_requests &= !*life.stop.borrow();
     Box::pin(answer(stream, site, limits, life)).await
+}
+
+/// Waits for the first head; at a stop only for the rest of one.
+async fn first_head(
+    stream: &TcpStream,
+    timeout: Duration,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), Closed> {
+    let head = tokio::time::timeout(timeout, arrival::awaited(stream));
+    let mut head = std::pin::pin!(head);
+    let came = tokio::select! {
+        came = head.as_mut() => came,
+        () = raised(stop) => match arrival::begun(stream) {
+            true => head.await,
+            false => return Err(Closed::Shutdown),
+        },
+    };
+    match came {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Closed::Reset),
+        Err(_) => Err(Closed::HeaderTimeout),
+    }
 }
 
 /// Answers requests until the connection ends.
@@ -167,6 +183,8 @@ async fn answer(stream: TcpStream, site: &Arc<Site>, limits: Limits, mut life: L
         .half_close(false);
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let result = tokio::select! {
+        // Without a head it would be idle, and closed; so it takes that first.
+        biased;
         result = connection.as_mut() => result,
         () = raised(&mut life.stop) => {
             connection.as_mut().graceful_shutdown();
