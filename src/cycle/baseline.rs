@@ -49,7 +49,7 @@ pub async fn import_baseline(
         source,
     })?;
     let body = Bytes::from(read);
-    match snapshot(&body, digest) {
+    match baseline(&body, digest) {
         Ok(snapshot) => {
             let matches = snapshot.matches.upserts.len();
             store.import(snapshot).await?;
@@ -68,7 +68,13 @@ pub async fn import_baseline(
     }
 }
 
-fn snapshot(body: &Bytes, export_digest: Vec<u8>) -> Result<SnapshotWrite, String> {
+/// The snapshot that an exported list stands for: every match of `body`, none of them announced.
+/// `export_digest` is that of the file.
+///
+/// # Errors
+/// What is wrong with `body`, in words that hold nothing of it: it is no match list, or it has
+/// entries and none of them is a match.
+pub fn baseline(body: &Bytes, export_digest: Vec<u8>) -> Result<SnapshotWrite, String> {
     let list = List::split(body).map_err(|error| error.to_string())?;
     // The day only decides what is still to come, which does not matter for a baseline.
     let found = diff(&list, &[], jiff::civil::Date::MIN);

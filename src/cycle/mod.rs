@@ -13,7 +13,7 @@ mod status;
 mod work;
 mod worker;
 
-pub use baseline::{BaselineError, import_baseline};
+pub use baseline::{BaselineError, baseline, import_baseline};
 pub use error::CycleError;
 pub use one::Cycle;
 pub use payload::{Content, Payload};

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::framing::{Ambiguous, Lines};
@@ -15,10 +14,10 @@ use super::framing::{Ambiguous, Lines};
 /// For a client to stop sending after its last answer.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// A TCP connection whose answers must be taken within a deadline.
+/// A connection whose answers must be taken within a deadline.
 #[derive(Debug)]
-pub struct Guarded {
-    stream: TcpStream,
+pub struct Guarded<S> {
+    stream: S,
     lines: Lines,
     timeout: Duration,
     /// Runs from the first byte of an answer that the client does not take.
@@ -29,9 +28,9 @@ pub struct Guarded {
     ended: bool,
 }
 
-impl Guarded {
+impl<S> Guarded<S> {
     /// Watches over `stream`.
-    pub fn new(stream: TcpStream, timeout: Duration, ambiguous: Ambiguous) -> Self {
+    pub fn new(stream: S, timeout: Duration, ambiguous: Ambiguous) -> Self {
         Self {
             stream,
             lines: Lines::new(ambiguous),
@@ -64,7 +63,7 @@ impl Guarded {
     }
 }
 
-impl AsyncRead for Guarded {
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -81,7 +80,7 @@ impl AsyncRead for Guarded {
     }
 }
 
-impl AsyncWrite for Guarded {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

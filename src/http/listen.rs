@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -155,8 +156,29 @@ async fn first_head(
     }
 }
 
-/// Answers requests until the connection ends.
-async fn answer(stream: TcpStream, site: &Arc<Site>, limits: Limits, mut life: Life) -> Closed {
+/// Answers what comes on a connection until it ends or `stop` is set.
+///
+/// That is what [`Server::run`] does with each connection once its first head is there; `stream`
+/// may be anything else that carries bytes both ways.
+pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    site: &Arc<Site>,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+) -> Closed {
+    let life = Life {
+        stop,
+        many_requests: true,
+    };
+    answer(stream, site, limits, life).await
+}
+
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    site: &Arc<Site>,
+    limits: Limits,
+    mut life: Life,
+) -> Closed {
     let ambiguous = Ambiguous::default();
     let io = TokioIo::new(Guarded::new(
         stream,

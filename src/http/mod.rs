@@ -19,7 +19,7 @@ mod process;
 mod route;
 mod status;
 
-pub use listen::{Limits, Server};
+pub use listen::{Limits, Server, serve_connection};
 pub use route::{Site, SiteKind};
 
 /// Header lines of a request.
