@@ -121,6 +121,14 @@ async fn what_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read
             format!("{post}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"),
         ),
         (
+            "trailers",
+            format!("{post}Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n"),
+        ),
+        (
+            "trailers that end early for some",
+            format!("{post}Transfer-Encoding: chunked\r\n\r\n0\r\n\nGET / HTTP/1.1\r\n\r\n"),
+        ),
+        (
             "a space before the colon",
             format!("{get}Transfer-Encoding : chunked\r\n\r\n"),
         ),
@@ -159,6 +167,25 @@ async fn what_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read
         assert!(!answer.contains("healthy"), "{what}: {answer}");
     }
     assert_eq!(daemon.get("/").await["processing_count"], 0);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_that_nobody_reads_are_the_last_of_their_connection() {
+    let daemon = daemon(&[]).await;
+    for (code, request) in [
+        ("200", "GET /livez"),
+        ("404", "POST /x"),
+        ("405", "GET /process"),
+    ] {
+        let head = format!("{request} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let answer = exchange(
+            &daemon,
+            &[head.as_bytes(), b"0\r\n\n\r\n\r\n", PROBE].concat(),
+        );
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
     daemon.stop().await;
 }
 
