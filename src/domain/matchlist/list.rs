@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::value::Key;
+use super::value;
 use super::{Fingerprint, Found, ListError};
 
 /// Most entries that a list may have. A true list has hundreds; the limit bounds the memory that
@@ -13,8 +13,8 @@ use super::{Fingerprint, Found, ListError};
 pub const MAX_ENTRIES: usize = 1_000_000;
 
 /// Whether a wrapped list may stand under this key.
-fn is_wrapper(key: &[u8]) -> bool {
-    matches!(key, b"matches" | b"matchlista")
+fn is_wrapper(key: &str) -> bool {
+    matches!(key, "matches" | "matchlista")
 }
 
 /// The entries of a match list, in its order, each as the raw text in the body.
@@ -121,7 +121,10 @@ impl<'a> Visitor<'a> for Wrapped<'_> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
-        while let Some(is_list) = map.next_key_seed(Key(is_wrapper))? {
+        // As raw text: read as a string, half a surrogate pair would be an error; as bytes, a
+        // control character would be none.
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            let is_list = value::borrowed(key.get()).is_some_and(|key| is_wrapper(&key));
             if is_list && found.is_none() {
                 found = map.next_value_seed(Inner(self.0))?;
             } else {
@@ -155,7 +158,7 @@ impl<'a> Visitor<'a> for Inner<'_> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        while map.next_entry::<&RawValue, IgnoredAny>()?.is_some() {}
         Ok(None)
     }
 

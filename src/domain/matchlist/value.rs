@@ -2,34 +2,29 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
-/// Reads an object's key and hands it to a function, without copying it.
-///
-/// A key is read as bytes, so that one with half a surrogate pair spoils nothing.
-pub(super) struct Key<F>(pub F);
+/// Decodes a string. It is read as bytes, so that half a surrogate pair is no error.
+struct Lossy;
 
-impl<'de, T, F: FnOnce(&[u8]) -> T> DeserializeSeed<'de> for Key<F> {
-    type Value = T;
+impl<'de> DeserializeSeed<'de> for Lossy {
+    type Value = String;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
-        json.deserialize_bytes(Bytes(self.0, PhantomData))
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<String, D::Error> {
+        json.deserialize_bytes(self)
     }
 }
 
-struct Bytes<F, T>(F, PhantomData<T>);
-
-impl<T, F: FnOnce(&[u8]) -> T> Visitor<'_> for Bytes<F, T> {
-    type Value = T;
+impl Visitor<'_> for Lossy {
+    type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
-    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<T, E> {
-        Ok((self.0)(bytes))
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<String, E> {
+        Ok(String::from_utf8_lossy(bytes).into_owned())
     }
 }
 
@@ -45,8 +40,7 @@ pub(super) fn borrowed(raw: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(inner));
     }
     let mut json = serde_json::Deserializer::from_str(raw);
-    let decode = Key(|bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned());
-    decode.deserialize(&mut json).ok().map(Cow::Owned)
+    Lossy.deserialize(&mut json).ok().map(Cow::Owned)
 }
 
 /// An identifier: an integer, a float without a fraction, or either as a string.

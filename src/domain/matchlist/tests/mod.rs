@@ -72,6 +72,10 @@ fn what_is_no_list_is_refused_without_quoting_it() {
             "the match list is malformed JSON at line 2 column 2",
         ),
         (
+            "{\"a\n\": 1, \"matches\": []}",
+            "the match list is malformed JSON at line 1 column 3",
+        ),
+        (
             "[1] Anna",
             "the match list is followed by something else at line 1 column 5",
         ),
@@ -327,6 +331,8 @@ fn half_a_surrogate_pair_spoils_one_character() {
     let m = parse(r#""\ud800": 1, "lag1namn": "A\ud800B", "lag2namn": "C\ud83d\ude00""#);
     assert!(m.home.name.unwrap().starts_with("A\u{fffd}"));
     assert_eq!(m.away.name.as_deref(), Some("C😀"));
+    let body = r#"{"\udc00": 1, "matches": {"\ud800": 1}, "\u006datchlista": [{}]}"#;
+    assert_eq!(entries(body), ["{}"]);
 }
 
 #[test]
