@@ -1,7 +1,7 @@
 //! What is wrong with a template.
 
 use super::TextKind;
-use super::facts::VARIABLES;
+use super::facts::{self, VARIABLES};
 
 /// Why a text could not be made.
 ///
@@ -61,6 +61,8 @@ impl TemplateError {
             let line: String = line.trim().chars().take(120).collect();
             self.problem = format!("{} in `{line}`", self.problem);
         }
+        // The engine's words and the template itself may span lines.
+        self.problem = facts::line(&self.problem);
         self
     }
 }

@@ -90,7 +90,7 @@ impl Facts {
 }
 
 /// The text on one line.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()

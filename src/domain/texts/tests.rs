@@ -85,6 +85,7 @@ fn mistakes_in_a_template_are_told_at_the_start() {
     insta::assert_snapshot!(refused("{% for r in referees %}\n{{ r.nam }}{% endfor %}"), @"template group_description, line 2: undefined value (there are home, away, competition, venue, number, date, time, match_id, match_url, referees; a referee has name, role) in `{{ r.nam }}{% endfor %}`");
     insta::assert_snapshot!(refused("{{ home"), @"template group_description, line 1: syntax error: unexpected end of input, expected end of variable block in `{{ home`");
     insta::assert_snapshot!(refused("{{ home | shout }}"), @"template group_description, line 1: unknown filter: filter shout is unknown in `{{ home | shout }}`");
+    insta::assert_snapshot!(refused("{{ '%\n' | format(home) }}"), @"template group_description, line 2: invalid operation: invalid conversion type ' ' in format spec at offset 1 in `' | format(home) }}`");
     let info = Texts::new(None, Some("{% endfor %}".to_owned())).unwrap_err();
     assert_eq!(info.kind, TextKind::GroupInfo);
 }
