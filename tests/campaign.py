@@ -28,6 +28,7 @@ that `tests/run.sh` runs every time.
 | a stop answers what was accepted, settles what is under way and ends within its deadline | `shutdown` |
 | an outage of three days costs nothing and hammers nobody | `cargo test --test it outages` |
 | any order of operations, restarts and crashes leaves the store as a simple model says | `cargo test --lib model_tests` |
+| no list, import, template, `Retry-After` or connection makes it panic, and each is read as a second reader reads it | `bash tests/fuzz.sh`: coverage-guided, from the corpora in `fuzz/` |
 | these harnesses bite | `control`: builds without the promise are caught |
 | each fault of disk, files, clock and neighbours | [faults.md](faults.md) names its test |
 
@@ -40,7 +41,6 @@ seed and round it was and keeps the data folder, logs and traces.
 TAIL = """
 ## What is not covered
 
-- Coverage-guided fuzzing of the list parser, the import, the templates and `Retry-After`: property tests try them.
 - Disks that say that they have written what they have not, bits that rot, file systems shared over a network.
 - Kills while files go to a folder or a bucket; `kill` uses the Drive service.
 - Two replicas: one process works on a store.
