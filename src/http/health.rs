@@ -1,5 +1,7 @@
 //! The probes. None of them waits for anything.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use serde_json::json as value;
 
@@ -7,6 +9,7 @@ use super::problem::unavailable;
 use super::route::Site;
 use super::status::SERVICE_NAME;
 use super::{Response, answer, json};
+use crate::domain::delivery::DeliveryState;
 use crate::health::{DependencyStatus, Level};
 
 /// The process is there.
@@ -80,12 +83,23 @@ pub async fn detailed(site: &Site) -> Response {
             "capacity": site.config.store.queue_capacity,
             "oldest": oldest,
         },
+        "deliveries": outbox(site).await,
         "held": site.status.held(),
         "paused": site.status.is_paused(),
         "warnings": site.config.warnings,
         "timestamp": site.clock.unix(),
     });
     json(code(level), &body)
+}
+
+/// How many entries of the outbox are in each state; none while the store cannot be read.
+async fn outbox(site: &Site) -> Option<BTreeMap<DeliveryState, usize>> {
+    let counts = site.store.outbox().await.ok()?;
+    let mut by_state: BTreeMap<_, _> = DeliveryState::ALL.iter().map(|&state| (state, 0)).collect();
+    for entry in counts {
+        *by_state.entry(entry.state).or_default() += entry.count;
+    }
+    Some(by_state)
 }
 
 fn by_name(site: &Site) -> serde_json::Map<String, serde_json::Value> {
