@@ -1,5 +1,6 @@
 //! The command line: parse it, run, turn the outcome into an exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,7 +14,8 @@ fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("match-list-processor: {failure}");
+            // Where nobody reads the message, the exit code still tells.
+            let _ = writeln!(std::io::stderr(), "match-list-processor: {failure}");
             ExitCode::from(failure.exit_code())
         }
     }

@@ -20,6 +20,18 @@ pub enum Failure {
     /// The one cycle of a oneshot run failed, or its list is held.
     #[error("{0}")]
     Cycle(String),
+    /// The daemon that was asked says no, or is not well.
+    #[error("{0}")]
+    Refused(String),
+    /// The command line asks for what cannot be done.
+    #[error("{0}")]
+    Usage(String),
+    /// The daemon that was asked is not there, or cannot do it now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The daemon that was asked does not know who asks.
+    #[error("{0}")]
+    Denied(String),
     /// The deadline of the shutdown passed.
     #[error(
         "the shutdown took longer than its deadline; what was not done waits for the next start"
@@ -40,7 +52,10 @@ impl Failure {
             Self::Store => 74,
             Self::Worker => 70,
             Self::System(_) => 71,
-            Self::Cycle(_) | Self::Deadline => 1,
+            Self::Denied(_) => 77,
+            Self::Unavailable(_) => 69,
+            Self::Usage(_) => 2,
+            Self::Cycle(_) | Self::Refused(_) | Self::Deadline => 1,
         }
     }
 }

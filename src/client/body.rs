@@ -20,7 +20,7 @@ impl Body {
     ///
     /// # Errors
     /// When it claims to have more.
-    pub(super) fn new(response: reqwest::Response, cap: usize) -> Result<Self, CallError> {
+    pub fn new(response: reqwest::Response, cap: usize) -> Result<Self, CallError> {
         let claimed = response
             .content_length()
             .and_then(|length| usize::try_from(length).ok());

@@ -1,22 +1,22 @@
 //! `check-config`: the settings as they take effect.
 
-use std::io::Write;
-
-use anyhow::Context;
-
+use super::output::print;
+use super::settings;
 use crate::app::Failure;
-use crate::config::Config;
 
 /// Prints the settings, or fails with every mistake in them.
 ///
 /// # Errors
 /// The mistakes, all together.
 pub fn run() -> Result<(), Failure> {
-    let config = Config::from_env().map_err(|errors| Failure::Unusable(errors.to_string()))?;
-    let mut out = std::io::stdout().lock();
-    write!(out, "{}", config.effective_table()).context("cannot print the settings")?;
-    for warning in &config.warnings {
-        writeln!(out, "warning: {warning}").context("cannot print the settings")?;
-    }
-    Ok(())
+    let config = settings()?;
+    let warnings = config
+        .warnings
+        .iter()
+        .map(|warning| format!("warning: {warning}\n"));
+    print(&format!(
+        "{}{}",
+        config.effective_table(),
+        warnings.collect::<String>()
+    ))
 }

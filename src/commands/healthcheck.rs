@@ -1,13 +1,14 @@
 //! `healthcheck`: for images without curl.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use super::remote::reachable;
+use super::settings;
 use crate::app::Failure;
-use crate::config::Config;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -16,12 +17,8 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// # Errors
 /// When it does not answer with 200 in time.
 pub fn run() -> Result<(), Failure> {
-    let config = Config::from_env().map_err(|errors| Failure::Unusable(errors.to_string()))?;
-    let mut address = config.http.listen;
-    if address.ip().is_unspecified() {
-        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    }
-    ask(address).map_err(|error| Failure::Cycle(format!("unhealthy: {error:#}")))
+    ask(reachable(settings()?.http.listen))
+        .map_err(|error| Failure::Cycle(format!("unhealthy: {error:#}")))
 }
 
 fn ask(address: SocketAddr) -> anyhow::Result<()> {

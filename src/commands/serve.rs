@@ -7,7 +7,6 @@ use anyhow::Context;
 
 use crate::app::{App, Failure};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::shutdown::{self, Hangup};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, Telemetry};
@@ -17,7 +16,7 @@ use crate::telemetry::{self, Telemetry};
 /// # Errors
 /// [`Failure`] says how it ended.
 pub fn run(accept_empty_baseline: bool) -> Result<(), Failure> {
-    let mut config = Config::from_env().map_err(|errors| Failure::Unusable(errors.to_string()))?;
+    let mut config = super::settings()?;
     config.store.accept_empty_baseline = accept_empty_baseline;
     let config = Arc::new(config);
     let metrics = Arc::new(Metrics::new());

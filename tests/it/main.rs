@@ -10,6 +10,7 @@
 
 mod admin;
 mod bucket;
+mod cli;
 mod clock;
 mod contract;
 mod damage;

@@ -1,6 +1,5 @@
 //! `demo`: the whole daemon on a match list of its own.
 
-mod screen;
 mod stage;
 
 use std::path::{Path, PathBuf};

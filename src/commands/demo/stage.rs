@@ -9,8 +9,8 @@ use anyhow::Context;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::screen::{Screen, fold, say};
 use crate::app::Listeners;
+use crate::commands::screen::{Screen, fold, say};
 use crate::demo::Season;
 use crate::shutdown::raised;
 

@@ -1,0 +1,249 @@
+//! The running daemon, asked over HTTP.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use reqwest::{Method, RequestBuilder, StatusCode, header};
+use tokio::runtime::Runtime;
+use url::Url;
+
+use super::refusal::refused;
+use crate::app::Failure;
+use crate::client::{self, Body, CallError, Timeouts, of_reqwest};
+use crate::config::{Config, Secret, redacted};
+use crate::telemetry::labels::ErrorKind;
+
+/// Bytes of an answer: far more than a page of changes has.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// What all commands that ask the daemon have in common.
+#[derive(Debug, Args)]
+pub struct Asking {
+    /// Print the daemon's JSON, one object per line, instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// How long to wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+}
+
+/// Where the public listener is.
+#[derive(Debug, Args)]
+pub struct PublicListener {
+    /// The daemon's public listener [default: as the settings say]
+    #[arg(long, value_name = "URL", value_parser = base_url)]
+    url: Option<Url>,
+}
+
+/// Where the administration listener is.
+#[derive(Debug, Args)]
+pub struct AdminListener {
+    /// The daemon's administration listener [default: as the settings say]
+    #[arg(long, value_name = "URL", value_parser = base_url)]
+    admin_url: Option<Url>,
+}
+
+/// One of the daemon's listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// For those who trigger and look.
+    Public,
+    /// For operators.
+    Admin,
+}
+
+impl Listener {
+    /// The option that says where it is.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Public => "--url",
+            Self::Admin => "--admin-url",
+        }
+    }
+}
+
+/// A listener of the running daemon.
+pub struct Remote {
+    /// Which one.
+    pub listener: Listener,
+    base: Url,
+    token: Option<Secret>,
+    client: reqwest::Client,
+    runtime: Runtime,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// When to come back, in seconds, if it says so.
+    pub retry_after: Option<u64>,
+    /// Its body.
+    pub body: String,
+}
+
+impl PublicListener {
+    /// The listener that is meant, which may take `patience` for an answer.
+    pub fn open(&self, config: &Config, patience: Duration) -> Result<Remote, Failure> {
+        let listen = Some(config.http.listen);
+        let base = found(self.url.as_ref(), listen, "PORT", Listener::Public)?;
+        Remote::new(Listener::Public, base, None, patience)
+    }
+}
+
+impl AdminListener {
+    /// The listener that is meant, which may take `patience` for an answer.
+    pub fn open(&self, config: &Config, patience: Duration) -> Result<Remote, Failure> {
+        let listen = config.admin.listen;
+        let base = found(
+            self.admin_url.as_ref(),
+            listen,
+            "ADMIN_LISTEN",
+            Listener::Admin,
+        )?;
+        Remote::new(Listener::Admin, base, config.admin.token.clone(), patience)
+    }
+}
+
+impl Remote {
+    fn new(
+        listener: Listener,
+        base: Url,
+        token: Option<Secret>,
+        patience: Duration,
+    ) -> Result<Self, Failure> {
+        let timeouts = Timeouts {
+            connect: patience,
+            read: patience,
+            total: patience,
+        };
+        let client = client::client(&base, timeouts).context("cannot prepare the client")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the client")?;
+        Ok(Self {
+            listener,
+            base,
+            token,
+            client,
+            runtime,
+        })
+    }
+
+    /// Where it is, without a password.
+    pub fn place(&self) -> String {
+        redacted(&self.base).trim_end_matches('/').to_owned()
+    }
+
+    /// Whether it is told a token.
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// A request for a path below the listener's address, with a query if there is one.
+    pub fn request(&self, method: Method, path: &str, query: Option<&str>) -> RequestBuilder {
+        let mut url = client::endpoint(&self.base, path);
+        url.set_query(query);
+        let request = self.client.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
+    }
+
+    /// Whatever is answered.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] when nothing is, or not in time.
+    pub fn ask(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        let answered = self.runtime.block_on(receive(request));
+        answered.map_err(|error| {
+            let hint = match error.kind {
+                ErrorKind::Timeout => "--timeout gives it longer".to_owned(),
+                _ => format!("{} names another address", self.listener.option()),
+            };
+            Failure::Unavailable(format!("{}: {}; {hint}", self.place(), error.message))
+        })
+    }
+
+    /// The body of an answer that must be 200.
+    ///
+    /// # Errors
+    /// What the answer says otherwise.
+    pub fn fetch(&self, request: RequestBuilder) -> Result<String, Failure> {
+        let answer = self.ask(request)?;
+        match answer.status {
+            StatusCode::OK => Ok(answer.body),
+            _ => Err(refused(self, &answer)),
+        }
+    }
+
+    /// Reads JSON of the daemon's.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] when somebody else seems to have answered.
+    pub fn parse<'a, T: serde::Deserialize<'a>>(&self, body: &'a str) -> Result<T, Failure> {
+        serde_json::from_str(body).map_err(|_| {
+            Failure::Unavailable(format!(
+                "{}: the answer is not that of a match-list-processor; {} names another address",
+                self.place(),
+                self.listener.option()
+            ))
+        })
+    }
+}
+
+async fn receive(request: RequestBuilder) -> Result<Answer, CallError> {
+    let response = request.send().await.map_err(|error| of_reqwest(&error))?;
+    let status = response.status();
+    let retry_after = response.headers().get(header::RETRY_AFTER);
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut body = Body::new(response, LARGEST_ANSWER)?;
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Answer {
+        status,
+        retry_after,
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    })
+}
+
+fn found(
+    named: Option<&Url>,
+    listen: Option<SocketAddr>,
+    setting: &str,
+    listener: Listener,
+) -> Result<Url, Failure> {
+    if let Some(url) = named {
+        return Ok(url.clone());
+    }
+    let known = listen.filter(|address| address.port() != 0);
+    let url = known.and_then(|address| Url::parse(&format!("http://{}", reachable(address))).ok());
+    url.ok_or_else(|| {
+        Failure::Unusable(format!(
+            "{setting} does not say where the daemon listens; {} names the address",
+            listener.option()
+        ))
+    })
+}
+
+/// Where a program on this machine reaches what listens there.
+pub fn reachable(mut listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    listen
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| "expected a URL such as http://127.0.0.1:8000".to_owned())
+}
