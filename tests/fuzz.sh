@@ -74,7 +74,8 @@ if [ "${1:-}" = --one ]; then
 fi
 bash tests/ops.sh --install
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/match-list-processor
-export PATH=$cache/venv-$(sha256sum tests/ops/requirements.txt | cut -c1-12)/bin:$PATH
+venv=$cache/venv-$(sha256sum tests/ops/requirements.txt | cut -c1-12)
+export PATH=$venv/bin:$PATH
 case ${1:-} in
     --install) exit 0 ;;
     --build)
