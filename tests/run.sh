@@ -80,7 +80,4 @@ bash tests/ops.sh
 say "dependencies, bill of materials, confinement"
 bash tests/supply.sh
 
-say "fuzz targets"
-bash tests/fuzz.sh
-
 say "all passed"
