@@ -55,9 +55,7 @@ impl Scrapes {
         tokio::spawn(async move {
             let begun = Instant::now();
             refresh(&store, &metrics).await;
-            // On a thread of its own: probes must not wait behind it.
-            let made = tokio::task::spawn_blocking(move || expose::text(&metrics.gather())).await;
-            let text = Bytes::from(made.unwrap_or_default());
+            let text = Bytes::from(expose::text(&metrics.gather()));
             // In this order: whoever finds it held will be told of the text.
             drop(making);
             last.send_replace(Some((begun, text)));
