@@ -22,7 +22,7 @@ use crate::support::{Common, Result, evidence};
 
 const NAME: &str = "slow";
 /// For a head, and for a connection to be idle; the clients must all be there together.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(30);
 /// For the scrapers, which must all be there together, too.
 const SCRAPERS_STAY: Duration = Duration::from_secs(10);
 /// Between two bytes of a client that drips.
