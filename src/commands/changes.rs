@@ -1,15 +1,11 @@
 //! `changes`: what was found.
 
-use std::time::Duration;
-
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::page::{self, Paging};
+use super::page::{Listing, Paging};
 use super::remote::{AdminListener, Asking};
-use super::settings;
 use super::table::View;
 use crate::app::Failure;
 use crate::domain::change::{Category, Priority};
@@ -52,14 +48,6 @@ pub struct Arguments {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Answered<'a> {
-    #[serde(borrow)]
-    changes: Vec<&'a RawValue>,
-    next: Option<i64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
 struct Change {
     id: i64,
     match_id: i64,
@@ -75,24 +63,18 @@ struct Change {
 /// # Errors
 /// When they cannot be had.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = settings()?;
-    let patience = Duration::from_secs(arguments.asking.timeout);
-    let remote = arguments.listener.open(&config, patience)?;
     let match_id = arguments.match_id.map(|id| id.to_string());
     let query = [
         ("category", arguments.category.as_deref()),
         ("priority", arguments.priority.as_deref()),
         ("match_id", match_id.as_deref()),
     ];
-    let body = arguments.paging.fetch(&remote, "/changes", &query)?;
-    let Answered { changes, next } = remote.parse(&body)?;
-    if arguments.asking.json {
-        return page::print_lines(&changes);
-    }
-    let rows = changes.iter().map(|raw| remote.parse(raw.get()));
-    let rows: Vec<Change> = rows.collect::<Result<_, _>>()?;
-    let view = View::new(&config);
-    page::print_table(&table(&view, &rows), rows.len(), "changes", next, &view)
+    let listing = Listing {
+        name: "changes",
+        paging: &arguments.paging,
+        query: &query,
+    };
+    listing.show(&arguments.listener, &arguments.asking, table)
 }
 
 fn table(view: &View, rows: &[Change]) -> String {

@@ -1,7 +1,5 @@
 //! `pause`, `resume` and `accept`.
 
-use std::time::Duration;
-
 use clap::Args;
 use reqwest::Method;
 
@@ -72,8 +70,9 @@ pub enum Order {
 /// When it is not carried out.
 pub fn run(order: Order, arguments: &Arguments) -> Result<(), Failure> {
     let config = settings()?;
-    let patience = Duration::from_secs(arguments.asking.timeout);
-    let remote = arguments.listener.open(&config, patience)?;
+    let remote = arguments
+        .listener
+        .open(&config, arguments.asking.patience())?;
     let (path, done) = match order {
         Order::Pause => (
             "/pause",

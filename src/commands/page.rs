@@ -1,11 +1,15 @@
 //! A page of rows, newest first.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::output::print;
-use super::remote::Remote;
+use super::remote::{AdminListener, Asking, Remote};
+use super::settings;
 use super::table::View;
 use crate::app::Failure;
 
@@ -21,46 +25,82 @@ pub struct Paging {
     pub before: Option<i64>,
 }
 
-impl Paging {
-    /// Asks for the page; parameters without a value are left out.
-    pub fn fetch(
-        &self,
-        remote: &Remote,
-        path: &str,
-        query: &[(&str, Option<&str>)],
-    ) -> Result<String, Failure> {
+/// What the administration listener lists under a name: `changes` or `deliveries`.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'a> {
+    /// The name, in the path and in the answer.
+    pub name: &'static str,
+    /// Which page.
+    pub paging: &'a Paging,
+    /// Filters; those without a value are left out.
+    pub query: &'a [(&'static str, Option<&'a str>)],
+}
+
+/// The rows of a page, each as it came, and the id to go on from.
+#[derive(Debug)]
+pub struct Page<'a> {
+    pub rows: Vec<&'a RawValue>,
+    pub next: Option<i64>,
+}
+
+impl Listing<'_> {
+    /// Asks for the page.
+    pub fn fetch(&self, remote: &Remote) -> Result<String, Failure> {
         let mut url = url::form_urlencoded::Serializer::new(String::new());
-        url.append_pair("limit", &self.limit.to_string());
-        if let Some(before) = self.before {
+        url.append_pair("limit", &self.paging.limit.to_string());
+        if let Some(before) = self.paging.before {
             url.append_pair("before", &before.to_string());
         }
-        for (name, value) in query {
+        for (name, value) in self.query {
             if let Some(value) = value {
                 url.append_pair(name, value);
             }
         }
-        remote.fetch(remote.request(Method::GET, path, Some(&url.finish())))
+        let path = format!("/{}", self.name);
+        remote.fetch(remote.request(Method::GET, &path, Some(&url.finish())))
     }
-}
 
-/// Each row as it came, on a line of its own.
-pub fn print_lines(rows: &[&RawValue]) -> Result<(), Failure> {
-    let lines: Vec<String> = rows.iter().map(|row| format!("{}\n", row.get())).collect();
-    print(&lines.concat())
-}
-
-/// A table of so many rows, and on a terminal how to see more.
-pub fn print_table(
-    table: &str,
-    rows: usize,
-    what: &str,
-    next: Option<i64>,
-    view: &View,
-) -> Result<(), Failure> {
-    if rows == 0 {
-        return print(&format!("No {what}.\n"));
+    /// The page in an answer.
+    pub fn page<'a>(&self, remote: &Remote, body: &'a str) -> Result<Page<'a>, Failure> {
+        let answered: BTreeMap<String, &RawValue> = remote.parse(body)?;
+        let rows = answered.get(self.name).map(|raw| remote.parse(raw.get()));
+        let next = answered.get("next").map(|raw| remote.parse(raw.get()));
+        Ok(Page {
+            rows: rows.transpose()?.unwrap_or_default(),
+            next: next.transpose()?.flatten(),
+        })
     }
-    let more = next.filter(|_| view.width.is_some());
-    let more = more.map(|id| format!("There may be more: --before {id}\n"));
-    print(&format!("{table}{}", more.unwrap_or_default()))
+
+    /// Asks for the page and prints it: as a table, or each row as it came.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub fn show<R: DeserializeOwned>(
+        &self,
+        listener: &AdminListener,
+        asking: &Asking,
+        table: impl FnOnce(&View, &[R]) -> String,
+    ) -> Result<(), Failure> {
+        let config = settings()?;
+        let remote = listener.open(&config, asking.patience())?;
+        let body = self.fetch(&remote)?;
+        let page = self.page(&remote, &body)?;
+        if asking.json {
+            let lines = page.rows.iter().map(|row| format!("{}\n", row.get()));
+            return print(&lines.collect::<String>());
+        }
+        if page.rows.is_empty() {
+            return print(&format!("No {}.\n", self.name));
+        }
+        let rows = page.rows.iter().map(|raw| remote.parse(raw.get()));
+        let rows: Vec<R> = rows.collect::<Result<_, _>>()?;
+        let view = View::new(&config);
+        let more = page.next.filter(|_| view.width.is_some());
+        let more = more.map(|id| format!("There may be more: --before {id}\n"));
+        print(&format!(
+            "{}{}",
+            table(&view, &rows),
+            more.unwrap_or_default()
+        ))
+    }
 }

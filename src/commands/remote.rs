@@ -30,6 +30,13 @@ pub struct Asking {
     pub timeout: u64,
 }
 
+impl Asking {
+    /// How long an answer may take.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
 /// Where the public listener is.
 #[derive(Debug, Args)]
 pub struct PublicListener {
@@ -203,11 +210,7 @@ async fn receive(request: RequestBuilder) -> Result<Answer, CallError> {
     let status = response.status();
     let retry_after = response.headers().get(header::RETRY_AFTER);
     let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut body = Body::new(response, LARGEST_ANSWER)?;
-    let mut bytes = Vec::new();
-    while let Some(piece) = body.next().await? {
-        bytes.extend_from_slice(&piece);
-    }
+    let bytes = Body::new(response, LARGEST_ANSWER)?.whole().await?;
     Ok(Answer {
         status,
         retry_after,

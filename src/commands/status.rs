@@ -1,7 +1,6 @@
 //! `status`: how the daemon is.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clap::Args;
 use reqwest::{Method, StatusCode};
@@ -94,8 +93,9 @@ struct History {
 /// When the daemon is not there or unhealthy.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = settings()?;
-    let patience = Duration::from_secs(arguments.asking.timeout);
-    let remote = arguments.listener.open(&config, patience)?;
+    let remote = arguments
+        .listener
+        .open(&config, arguments.asking.patience())?;
     let health = fetch(&remote, "/health/detailed")?;
     // Without its store the daemon cannot tell the history, but all the rest.
     let status = fetch(&remote, "/status")?;

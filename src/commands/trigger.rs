@@ -60,7 +60,8 @@ struct Triggered {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = settings()?;
     let data = arguments.data.as_deref().map(read).transpose()?;
-    let patience = Duration::from_secs(arguments.asking.timeout + arguments.wait.unwrap_or(0));
+    let wait = Duration::from_secs(arguments.wait.unwrap_or(0));
+    let patience = arguments.asking.patience() + wait;
     let remote = arguments.listener.open(&config, patience)?;
     let mut request = remote.request(Method::POST, "/process", None);
     if let Some(seconds) = arguments.wait {

@@ -1,17 +1,13 @@
 //! `deliveries list`.
 
-use std::time::Duration;
-
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::app::Failure;
 use crate::commands::output::moment;
-use crate::commands::page::{self, Paging};
+use crate::commands::page::{Listing, Paging};
 use crate::commands::remote::{AdminListener, Asking};
-use crate::commands::settings;
 use crate::commands::table::View;
 use crate::domain::delivery::{DeliveryState, Destination};
 
@@ -50,14 +46,6 @@ pub struct Arguments {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Answered<'a> {
-    #[serde(borrow)]
-    deliveries: Vec<&'a RawValue>,
-    next: Option<i64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
 struct Delivery {
     id: i64,
     destination: String,
@@ -74,22 +62,16 @@ struct Delivery {
 /// # Errors
 /// When they cannot be had.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = settings()?;
-    let patience = Duration::from_secs(arguments.asking.timeout);
-    let remote = arguments.listener.open(&config, patience)?;
     let query = [
         ("state", arguments.state.as_deref()),
         ("destination", arguments.destination.as_deref()),
     ];
-    let body = arguments.paging.fetch(&remote, "/deliveries", &query)?;
-    let Answered { deliveries, next } = remote.parse(&body)?;
-    if arguments.asking.json {
-        return page::print_lines(&deliveries);
-    }
-    let rows = deliveries.iter().map(|raw| remote.parse(raw.get()));
-    let rows: Vec<Delivery> = rows.collect::<Result<_, _>>()?;
-    let view = View::new(&config);
-    page::print_table(&table(&view, &rows), rows.len(), "deliveries", next, &view)
+    let listing = Listing {
+        name: "deliveries",
+        paging: &arguments.paging,
+        query: &query,
+    };
+    listing.show(&arguments.listener, &arguments.asking, table)
 }
 
 fn table(view: &View, rows: &[Delivery]) -> String {

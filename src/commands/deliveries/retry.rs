@@ -1,7 +1,6 @@
 //! `deliveries retry`.
 
 use std::io::Write;
-use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use reqwest::{Method, StatusCode};
@@ -9,7 +8,7 @@ use serde::Deserialize;
 
 use crate::app::Failure;
 use crate::commands::output::print_line;
-use crate::commands::page::Paging;
+use crate::commands::page::{Listing, Paging};
 use crate::commands::refusal::{detail, refused};
 use crate::commands::remote::{AdminListener, Asking, Remote};
 use crate::commands::settings;
@@ -46,13 +45,6 @@ pub struct Arguments {
     asking: Asking,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Page {
-    deliveries: Vec<Row>,
-    next: Option<i64>,
-}
-
 #[derive(Deserialize)]
 struct Row {
     id: u64,
@@ -64,8 +56,9 @@ struct Row {
 /// When one of them cannot be retried.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = settings()?;
-    let patience = Duration::from_secs(arguments.asking.timeout);
-    let remote = arguments.listener.open(&config, patience)?;
+    let remote = arguments
+        .listener
+        .open(&config, arguments.asking.patience())?;
     let ids = match arguments.all_dead {
         true => all_dead(&remote)?,
         false => arguments.ids.clone(),
@@ -101,9 +94,16 @@ fn all_dead(remote: &Remote) -> Result<Vec<u64>, Failure> {
             limit: PAGE,
             before,
         };
-        let body = paging.fetch(remote, "/deliveries", &[("state", Some("dead"))])?;
-        let page: Page = remote.parse(&body)?;
-        ids.extend(page.deliveries.iter().map(|row| row.id));
+        let listing = Listing {
+            name: "deliveries",
+            paging: &paging,
+            query: &[("state", Some("dead"))],
+        };
+        let body = listing.fetch(remote)?;
+        let page = listing.page(remote, &body)?;
+        for raw in page.rows {
+            ids.push(remote.parse::<Row>(raw.get())?.id);
+        }
         match page.next {
             Some(next) => before = Some(next),
             None => return Ok(ids),
