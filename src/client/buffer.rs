@@ -8,14 +8,12 @@ use memmap2::MmapMut;
 use super::error::CallError;
 use crate::telemetry::labels::ErrorKind;
 
-/// Bytes up to which a body is on the heap; more are mapped. The heap would copy them each time
-/// that they outgrow their place, and would fault them in four kilobytes at a time, anew for each
-/// body, which takes longer than reading them from the socket.
-const HEAP_MAX: usize = 32 << 20;
+/// Bytes up to which a body is on the heap, and a claimed length is believed there. More are mapped:
+/// the heap would copy them each time that they outgrow their place, and fault them in four kilobytes
+/// at a time, which takes longer than reading them from the socket.
+const HEAP_MAX: usize = 8 << 20;
 /// The first reservation for a body of unknown length.
 const FIRST: usize = 64 << 10;
-/// Beyond this a claimed length is believed on the heap only as the bytes arrive.
-const BELIEVED: usize = 8 << 20;
 
 /// A body as far as it has come.
 #[derive(Debug)]
@@ -90,7 +88,8 @@ impl Buffer {
             if expected > HEAP_MAX {
                 self.place = Place::Mapped(Mapped::new(self.claimed.unwrap_or(self.cap), heap)?);
             } else if needed > heap.capacity() {
-                heap.reserve(reservation(needed, self.claimed) - heap.len());
+                let capacity = self.claimed.unwrap_or((needed * 2).max(FIRST)).max(needed);
+                heap.reserve(capacity - heap.len());
             }
         }
         match &mut self.place {
@@ -131,14 +130,6 @@ impl Mapped {
     }
 }
 
-/// The capacity to have on the heap once `needed` bytes are known.
-fn reservation(needed: usize, claimed: Option<usize>) -> usize {
-    match claimed {
-        Some(length) if length >= needed && (length <= BELIEVED || needed >= length / 64) => length,
-        _ => (needed * 2).max(FIRST),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,8 +155,8 @@ mod tests {
         for (claimed, pieces, mapped) in [
             (None, 3, false),
             (Some(3 * piece), 3, false),
-            (None, 40, true),
-            (Some(40 * piece), 40, true),
+            (None, 20, true),
+            (Some(20 * piece), 20, true),
         ] {
             let (buffer, expected) = gathered(claimed, pieces, piece);
             assert_eq!(matches!(buffer.place, Place::Mapped(_)), mapped);
