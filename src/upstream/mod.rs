@@ -134,16 +134,15 @@ impl Upstream {
     /// # Errors
     /// When there is no whole answer that could be a list.
     pub async fn fetch(&self, known: &Known) -> Result<Fetched, CallError> {
-        let body = match self {
+        let (body, digests) = match self {
             Self::Http(source) => return source.fetch(known).await,
             Self::File { path, cap } => {
                 let cap = *cap;
-                let read = with_file(path, move |path| file::read(path, cap));
-                read.await.map(Bytes::from)?
+                let read = with_file(path, move |path| file::read(path, cap).map(digested));
+                read.await?
             }
-            Self::Memory(list) => list()?,
+            Self::Memory(list) => digested(list()?),
         };
-        let digests = Digests::of(&body);
         Ok(known.or(body, &digests, Validators::default()))
     }
 
@@ -160,6 +159,12 @@ impl Upstream {
         };
         Health::from_result(result, begun.elapsed())
     }
+}
+
+fn digested(body: impl Into<Bytes>) -> (Bytes, Digests) {
+    let body = body.into();
+    let digests = Digests::of(&body);
+    (body, digests)
 }
 
 /// Does something with a file where it may block.
