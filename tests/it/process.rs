@@ -3,12 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::binary::{self, Daemon};
+use crate::support::binary::Daemon;
 use crate::support::faults::under;
 use crate::support::matches::{a_match, list, matches};
 use crate::support::neighbours::{ListService, answer};
@@ -649,6 +649,13 @@ fn an_open_administration_listener_needs_a_token() {
     let (code, text) = folder.run(&[("ADMIN_LISTEN", "0.0.0.0:0")], &[]);
     assert_eq!(code, 78, "{text}");
     assert!(text.contains("ADMIN_TOKEN"), "{text}");
-    assert!(Path::new(env!("CARGO_BIN_EXE_match-list-processor")).exists());
-    let _ = (Stdio::null(), binary::PERSONAL);
+    folder.list(b"[]");
+    let daemon = Daemon::of(folder.command(&[
+        ("PROCESSOR_MODE", "event-driven"),
+        ("ADMIN_LISTEN", "0.0.0.0:0"),
+        ("ADMIN_TOKEN", "an-invented-token"),
+    ]));
+    let (log, _) = daemon.stop();
+    assert!(log.contains("\"listener\":\"Admin\""), "{log}");
+    assert!(!log.contains("an-invented-token"), "{log}");
 }
