@@ -3,173 +3,245 @@
 mod support;
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
-use match_list_processor::app::{App, Listeners};
 use match_list_processor::client::{Timeouts, client};
-use match_list_processor::clock::Clock;
-use match_list_processor::config::{Config, Source};
-use match_list_processor::domain::delivery::DeliveryState;
-use match_list_processor::store::Store;
-use match_list_processor::telemetry;
-use match_list_processor::telemetry::metrics::Metrics;
 use serde::de::IgnoredAny;
-use support::daemon::{Daemon, cycle, settings};
+use support::daemon::{Daemon, STAGES, cycle};
 use support::figures::{against, median, ms, ratio, timed, title};
 use support::list::{Edition, list};
 use support::server::ListServer;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+
+/// The floors have the daemon's allocator, too.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Deliveries that a cycle left are waited for so long, that they do not slow the next one.
 const DRAIN: Duration = Duration::from_mins(1);
 
 const EDITIONS: [Edition; 3] = [Edition::First, Edition::OnePercentMoved, Edition::LastMoved];
 
-/// Medians of one size.
-struct Medians {
-    fetch: Duration,
-    fetch_hash: Duration,
-    fetch_read: Duration,
-    all_new: Duration,
-    unchanged: Duration,
-    changed: Duration,
-    last_changed: Duration,
-    with_files: Duration,
-}
+/// Sizes and how often each is measured.
+const SIZES: [(usize, usize); 2] = [(10_000, 18), (100_000, 9)];
+
+/// The kinds of times that are taken, in the order in which they are shown.
+const KINDS: [&str; 7] = [
+    "fetch",
+    "fetch + blake3",
+    "fetch + IgnoredAny",
+    "cycle, unchanged",
+    "cycle, 1 % changed",
+    "cycle, 1 % changed, files on",
+    "cycle, the last match changed",
+];
+const FETCH_HASH: usize = 1;
+const FETCH_READ: usize = 2;
+const UNCHANGED: usize = 3;
+const CHANGED: usize = 4;
+const WITH_FILES: usize = 5;
+const LAST_CHANGED: usize = 6;
 
 fn main() {
     title(
         "cycle",
         "POST /process with Prefer: wait, beside the fetch alone",
     );
-    let server = ListServer::start();
-    let metrics = Arc::new(Metrics::new());
-    let folder = support::folder("cycle-telemetry");
-    let _telemetry = telemetry::start(&config(&folder, server.address, "20"), &metrics);
-    let mut before: Option<Medians> = None;
-    for matches in [10_000, 100_000] {
-        let lists = EDITIONS.map(|edition| list(matches, edition));
-        let medians = measure(&server, &lists, if matches > 10_000 { 5 } else { 15 });
-        report(matches, lists[0].len(), &medians);
-        memory(&server, &lists);
-        if let Some(before) = &before {
-            growth(before, &medians);
-        }
-        before = Some(medians);
+    let mut sizes = SIZES.map(|(matches, runs)| Size::start(matches, runs));
+    measure(&mut sizes);
+    let medians = sizes.each_ref().map(Size::report);
+    for size in &sizes {
+        println!("{} matches, memory", size.matches);
+        memory(&size.server, &size.lists);
     }
+    growth(&medians[0], &medians[1]);
 }
 
-fn report(matches: usize, bytes: usize, m: &Medians) {
-    println!("{matches} matches, {} MB, medians", bytes / 1_000_000);
-    for (name, took) in [
-        ("fetch", m.fetch),
-        ("fetch + blake3", m.fetch_hash),
-        ("fetch + IgnoredAny", m.fetch_read),
-        ("cycle, all new (once)", m.all_new),
-        ("cycle, unchanged", m.unchanged),
-        ("cycle, 1 % changed", m.changed),
-        ("cycle, 1 % changed, files on", m.with_files),
-        ("cycle, the last match changed", m.last_changed),
-    ] {
-        println!("  {name:<32} {:>11}", ms(took));
-    }
-    let unchanged = ratio(m.unchanged, m.fetch_hash);
-    against(
-        "unchanged / (fetch + blake3)",
-        unchanged,
-        "x",
-        "<= 1.5",
-        unchanged <= 1.5,
-    );
-    for (name, took) in [
-        ("1 % changed / (fetch + IgnoredAny)", m.changed),
-        ("the same with files on", m.with_files),
-    ] {
-        let changed = ratio(took, m.fetch_read);
-        against(name, changed, "x", "<= 3", changed <= 3.0);
-    }
-}
+/// Each kind's median.
+type Medians = [Duration; KINDS.len()];
 
 fn growth(before: &Medians, now: &Medians) {
-    for (name, before, now) in [
-        (
-            "growth of unchanged, 10 000 to 100 000",
-            before.unchanged,
-            now.unchanged,
-        ),
-        ("growth of 1 % changed", before.changed, now.changed),
-        (
-            "growth of 1 % changed, files on",
-            before.with_files,
-            now.with_files,
-        ),
-    ] {
-        let growth = ratio(now, before);
-        against(name, growth, "x", "<= 11", growth <= 11.0);
+    println!("growth from 10 000 to 100 000 matches");
+    for kind in 0..KINDS.len() {
+        let growth = ratio(now[kind], before[kind]);
+        match kind {
+            UNCHANGED | CHANGED | WITH_FILES => {
+                against(KINDS[kind], growth, "x", "<= 11", growth <= 11.0);
+            }
+            _ => println!("  {:<52} {growth:>9.2} x", KINDS[kind]),
+        }
     }
 }
 
-/// Floors and cycles in turn, so that both see the same machine.
-fn measure(server: &ListServer, lists: &[Bytes; 3], runs: usize) -> Medians {
-    let floor = Floor::new(server.address);
-    let folder = support::folder("cycle");
-    server.set(&lists[0]);
-    let daemon = InProcess::start(&config(&folder, server.address, "20"));
-    let all_new = cycle(daemon.address);
-    let mut times: [Vec<Duration>; 7] = Default::default();
+/// The sizes in turn, and with each the floors and cycles in turn, so that all see the same machine.
+fn measure(sizes: &mut [Size]) {
+    let runs = sizes.iter().map(|size| size.runs).max().unwrap_or(0);
+    let is_due = |size: &Size, run: usize| run % (runs / size.runs) == 0;
     for run in 0..runs {
-        times[0].push(timed(|| floor.fetch()).0);
-        times[1].push(timed(|| blake3::hash(&floor.fetch())).0);
-        times[2].push(timed(|| serde_json::from_slice::<IgnoredAny>(&floor.fetch()).is_ok()).0);
-        times[3].push(cycle(daemon.address));
-        server.set(&lists[(run + 1) % 2]);
-        times[4].push(cycle(daemon.address));
+        for size in sizes.iter_mut().filter(|size| is_due(size, run)) {
+            size.look();
+        }
     }
-    // The beginning is the same, and is let go of before it turns out that the end is not.
-    server.set(&lists[0]);
-    cycle(daemon.address);
+    for size in &mut *sizes {
+        size.show_first();
+    }
     for run in 0..runs {
-        server.set(&lists[if run % 2 == 0 { 2 } else { 0 }]);
-        times[6].push(cycle(daemon.address));
+        for size in sizes.iter_mut().filter(|size| is_due(size, run)) {
+            size.look_at_the_end();
+        }
     }
-    daemon.stop();
     // The files of every match would take longer than all the rest: only changed ones get some.
-    let daemon = InProcess::start(&config(&folder, server.address, "2"));
-    for run in runs..2 * runs {
-        server.set(&lists[(run + 1) % 2]);
-        times[5].push(cycle(daemon.address));
-        daemon.drain();
+    for size in &mut *sizes {
+        size.restart("2");
     }
-    daemon.stop();
-    let [
-        fetch,
-        fetch_hash,
-        fetch_read,
-        unchanged,
-        changed,
-        with_files,
-        last_changed,
-    ] = times.map(median);
-    Medians {
-        fetch,
-        fetch_hash,
-        fetch_read,
-        all_new,
-        unchanged,
-        changed,
-        last_changed,
-        with_files,
+    for run in 0..runs {
+        for size in sizes.iter_mut().filter(|size| is_due(size, run)) {
+            size.look_with_files();
+        }
+    }
+    for size in sizes {
+        size.stop();
+    }
+}
+
+/// A list of one size, its server, and a daemon that watches it.
+struct Size {
+    matches: usize,
+    runs: usize,
+    lists: [Bytes; 3],
+    server: ListServer,
+    floor: Floor,
+    folder: PathBuf,
+    daemon: Option<Daemon>,
+    all_new: Duration,
+    /// Which list was shown last.
+    shown: usize,
+    times: [Vec<Duration>; KINDS.len()],
+    stages: [[Vec<Duration>; STAGES.len()]; KINDS.len()],
+}
+
+impl Size {
+    fn start(matches: usize, runs: usize) -> Self {
+        let lists = EDITIONS.map(|edition| list(matches, edition));
+        let server = ListServer::start();
+        server.set(&lists[0]);
+        let folder = support::folder(&format!("cycle-{matches}"));
+        let daemon = Daemon::start(&folder, &api(&server), &settings("20"));
+        Self {
+            matches,
+            runs,
+            floor: Floor::new(server.address),
+            all_new: cycle(daemon.address),
+            lists,
+            server,
+            folder,
+            daemon: Some(daemon),
+            shown: 0,
+            times: Default::default(),
+            stages: Default::default(),
+        }
+    }
+
+    fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().expect("it runs")
+    }
+
+    fn show(&mut self, list: usize) {
+        self.server.set(&self.lists[list]);
+        self.shown = list;
+    }
+
+    fn cycle(&mut self, kind: usize) {
+        let before = self.daemon().stages();
+        let took = cycle(self.daemon().address);
+        let after = self.daemon().stages();
+        self.times[kind].push(took);
+        for ((stage, before), after) in self.stages[kind].iter_mut().zip(before).zip(after) {
+            stage.push(Duration::from_secs_f64((after - before).max(0.0)));
+        }
+    }
+
+    fn look(&mut self) {
+        let floor = &self.floor;
+        let read = |body: &[u8]| serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        self.times[0].push(timed(|| floor.fetch()).0);
+        self.times[FETCH_HASH].push(timed(|| blake3::hash(&floor.fetch())).0);
+        self.times[FETCH_READ].push(timed(|| read(&floor.fetch())).0);
+        self.cycle(UNCHANGED);
+        self.show(1 - self.shown);
+        self.cycle(CHANGED);
+    }
+
+    fn show_first(&mut self) {
+        self.show(0);
+        cycle(self.daemon().address);
+    }
+
+    /// The beginning is the same, and is let go of before it turns out that the end is not.
+    fn look_at_the_end(&mut self) {
+        self.show(2 - self.shown);
+        self.cycle(LAST_CHANGED);
+    }
+
+    fn look_with_files(&mut self) {
+        self.show(usize::from(self.shown == 0));
+        self.cycle(WITH_FILES);
+        self.daemon().drain(DRAIN);
+    }
+
+    fn restart(&mut self, referees: &str) {
+        self.stop();
+        let settings = settings(referees);
+        self.daemon = Some(Daemon::start(&self.folder, &api(&self.server), &settings));
+    }
+
+    fn stop(&mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.stop();
+        }
+    }
+
+    fn report(&self) -> Medians {
+        let bytes = self.lists[0].len() / 1_000_000;
+        println!("{} matches, {bytes} MB, medians", self.matches);
+        let medians = self.times.clone().map(median);
+        for (kind, (name, took)) in KINDS.into_iter().zip(medians).enumerate() {
+            let stages = STAGES.iter().zip(&self.stages[kind]);
+            let stages = stages.filter(|(_, times)| !times.is_empty());
+            let stages =
+                stages.map(|(stage, times)| format!("  {stage} {}", ms(median(times.clone()))));
+            println!(
+                "  {name:<32} {:>11}{}",
+                ms(took),
+                stages.collect::<String>()
+            );
+        }
+        println!("  {:<32} {:>11}", "cycle, all new (once)", ms(self.all_new));
+        let unchanged = ratio(medians[UNCHANGED], medians[FETCH_HASH]);
+        against(
+            "unchanged / (fetch + blake3)",
+            unchanged,
+            "x",
+            "<= 1.5",
+            unchanged <= 1.5,
+        );
+        for (name, kind) in [
+            ("1 % changed / (fetch + IgnoredAny)", CHANGED),
+            ("the same with files on", WITH_FILES),
+        ] {
+            let changed = ratio(medians[kind], medians[FETCH_READ]);
+            against(name, changed, "x", "<= 3", changed <= 3.0);
+        }
+        medians
     }
 }
 
 /// The peak of a child that knows the list already, in each kind of cycle; the first list beside it.
 fn memory(server: &ListServer, lists: &[Bytes; 3]) {
     let folder = support::folder("cycle-memory");
-    let api = format!("http://{}", server.address);
+    let api = api(server);
     let kinds = [
         ("all new", 0, "20"),
         ("unchanged", 0, "20"),
@@ -178,7 +250,7 @@ fn memory(server: &ListServer, lists: &[Bytes; 3]) {
     ];
     for (name, edition, referees) in kinds {
         server.set(&lists[edition]);
-        let daemon = Daemon::start(&folder, &api, &[("MIN_REFEREES_FOR_WHATSAPP", referees)]);
+        let daemon = Daemon::start(&folder, &api, &settings(referees));
         cycle(daemon.address);
         let peak = daemon.memory("VmHWM") / 1024.0;
         std::thread::sleep(Duration::from_secs(1));
@@ -197,21 +269,20 @@ fn memory(server: &ListServer, lists: &[Bytes; 3]) {
     }
 }
 
+fn api(server: &ListServer) -> String {
+    format!("http://{}", server.address)
+}
+
+fn settings(referees: &str) -> [(&'static str, &str); 2] {
+    [
+        ("MIN_REFEREES_FOR_WHATSAPP", referees),
+        ("ADMIN_LISTEN", "off"),
+    ]
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a size for people")]
 fn mebi(bytes: usize) -> f64 {
     bytes as f64 / f64::from(1 << 20)
-}
-
-fn config(folder: &Path, api: SocketAddr, referees: &str) -> Arc<Config> {
-    let mut environment: std::collections::BTreeMap<String, String> =
-        settings(folder, &format!("http://{api}"))
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-    environment.insert("PORT".to_owned(), "0".to_owned());
-    environment.insert("MIN_REFEREES_FOR_WHATSAPP".to_owned(), referees.to_owned());
-    let source = Source::layered(environment, &folder.join(".env"));
-    Arc::new(Config::load(&source).expect("valid settings"))
 }
 
 /// The fetch as cheap as it can be: the daemon's client, every byte copied once into place.
@@ -262,64 +333,4 @@ fn runtime() -> Runtime {
         .enable_all()
         .build()
         .expect("a runtime")
-}
-
-/// The daemon in this process.
-struct InProcess {
-    address: SocketAddr,
-    stop: watch::Sender<bool>,
-    thread: std::thread::JoinHandle<()>,
-    store: Store,
-    runtime: Runtime,
-}
-
-impl InProcess {
-    fn start(config: &Arc<Config>) -> Self {
-        let (stop, stopping) = watch::channel(false);
-        let runtime = runtime();
-        let app = App::new(
-            Arc::clone(config),
-            None,
-            Clock::system(),
-            Arc::new(Metrics::new()),
-        );
-        let app = runtime.block_on(app).expect("the daemon starts");
-        let listeners = Listeners::bind(config).expect("a free port");
-        let address = listeners.public.local_addr().expect("a bound listener");
-        let store = app.store().clone();
-        let handle = runtime.handle().clone();
-        let thread = std::thread::spawn(move || {
-            handle
-                .block_on(app.run(Some(listeners), stopping))
-                .expect("an orderly end");
-        });
-        Self {
-            address,
-            stop,
-            thread,
-            store,
-            runtime,
-        }
-    }
-
-    /// Waits until nothing is left to deliver.
-    fn drain(&self) {
-        let until = Instant::now() + DRAIN;
-        let open = |state| matches!(state, DeliveryState::Pending | DeliveryState::Running);
-        while Instant::now() < until {
-            let counts = self
-                .runtime
-                .block_on(self.store.outbox())
-                .expect("the outbox");
-            if !counts.iter().any(|one| open(one.state) && one.count > 0) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn stop(self) {
-        self.stop.send_replace(true);
-        self.thread.join().expect("no panic");
-    }
 }

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// The stages of a cycle.
+pub const STAGES: [&str; 4] = ["fetch", "compare", "plan", "commit"];
+
 /// A running daemon; killed when dropped.
 pub struct Daemon {
     child: Child,
@@ -54,6 +57,35 @@ impl Daemon {
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok())
             .unwrap_or(0.0)
+    }
+
+    /// Seconds that the stages of all cycles took so far.
+    pub fn stages(&self) -> [f64; STAGES.len()] {
+        let text = get(self.address, "/metrics/prom").expect("the daemon answers");
+        STAGES.map(|stage| {
+            let name = "match_list_processor_cycle_stage_duration_seconds_sum";
+            let series = format!("{name}{{stage=\"{stage}\"}} ");
+            let found = text.lines().find_map(|line| line.strip_prefix(&series));
+            found
+                .and_then(|seconds| seconds.parse().ok())
+                .unwrap_or(0.0)
+        })
+    }
+
+    /// Waits until nothing is left to deliver, at most so long.
+    pub fn drain(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        let is_open = |text: &str| {
+            let counts = ["\"pending\":", "\"running\":"].map(|name| text.split(name).nth(1));
+            counts
+                .iter()
+                .any(|count| count.is_none_or(|count| !count.starts_with('0')))
+        };
+        while is_open(&get(self.address, "/health/detailed").expect("the daemon answers"))
+            && Instant::now() < until
+        {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Ends it in order.
