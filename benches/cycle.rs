@@ -78,7 +78,7 @@ fn growth(before: &Medians, now: &Medians) {
 /// The sizes in turn, and with each the floors and cycles in turn, so that all see the same machine.
 fn measure(sizes: &mut [Size]) {
     let runs = sizes.iter().map(|size| size.runs).max().unwrap_or(0);
-    let is_due = |size: &Size, run: usize| run % (runs / size.runs) == 0;
+    let is_due = |size: &Size, run: usize| run.is_multiple_of(runs / size.runs);
     for run in 0..runs {
         for size in sizes.iter_mut().filter(|size| is_due(size, run)) {
             size.look();

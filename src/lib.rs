@@ -17,6 +17,7 @@
 
 pub mod app;
 pub mod assets;
+pub mod auth;
 pub mod client;
 pub mod clock;
 pub mod commands;

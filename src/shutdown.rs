@@ -13,31 +13,37 @@ const SIGNAL_BASE: i32 = 128;
 /// What SIGHUP does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hangup {
-    /// Nothing.
-    Ignored,
-    /// The same as SIGTERM.
+    /// It is counted: a supervisor wants the settings to be read again.
+    Counted,
+    /// The same as SIGTERM: the person at the terminal has gone.
     Ends,
 }
 
+/// What the signals asked for so far.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Set by the first SIGTERM or SIGINT.
+    pub stop: watch::Receiver<bool>,
+    /// How often SIGHUP came.
+    pub hangups: watch::Receiver<u64>,
+}
+
 /// Listens for SIGTERM and SIGINT on a thread of its own, so that a busy runtime cannot delay it.
-/// The first one sets the returned value; the second one ends the process at once. SIGHUP, with
-/// which a supervisor asks for the settings to be read again, is answered in the log only, unless
-/// it means that the person at the terminal has gone.
+/// The first one asks for the stop; the second one ends the process at once.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub fn on_signals(hangup: Hangup) -> std::io::Result<watch::Receiver<bool>> {
+pub fn on_signals(hangup: Hangup) -> std::io::Result<Asked> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (stop, stopped) = watch::channel(false);
+    let (hung_up, hangups) = watch::channel(0);
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
             for signal in signals.forever() {
                 let name = signal_name(signal).unwrap_or("signal");
-                if signal == SIGHUP && hangup == Hangup::Ignored {
-                    tracing::warn!(
-                        "{name}: settings and secrets are read at the start only; nothing changed"
-                    );
+                if signal == SIGHUP && hangup == Hangup::Counted {
+                    hung_up.send_modify(|count| *count += 1);
                     continue;
                 }
                 if stop.send_replace(true) {
@@ -47,7 +53,10 @@ pub fn on_signals(hangup: Hangup) -> std::io::Result<watch::Receiver<bool>> {
                 tracing::info!("{name}: stopping in order; a second signal ends at once");
             }
         })?;
-    Ok(stopped)
+    Ok(Asked {
+        stop: stopped,
+        hangups,
+    })
 }
 
 /// The stages of a shutdown under one deadline.

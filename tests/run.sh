@@ -27,7 +27,19 @@ bash tests/ops.sh --install
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/match-list-processor
 venv=$cache/venv-$(sha256sum tests/ops/requirements.txt | cut -c1-12)
 export PATH=$PATH:$venv/bin
-if [ "${1:-}" = --install ]; then exit 0; fi
+# The libraries with which senders sign. A script finds them only where it stands itself.
+senders=$venv/senders
+mkdir -p "$senders"
+if ! cmp -s tests/senders/package-lock.json "$senders/node_modules/complete"; then
+    cp tests/senders/package.json tests/senders/package-lock.json "$senders"
+    npm ci --prefix "$senders" --silent --no-audit --no-fund
+    cp tests/senders/package-lock.json "$senders/node_modules/complete"
+fi
+cp tests/senders/send.mjs "$senders"
+if [ "${1:-}" = --install ]; then
+    echo "for single tests: export PATH=\$PATH:$venv/bin"
+    exit 0
+fi
 
 say "format"
 cargo fmt --check

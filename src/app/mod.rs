@@ -7,6 +7,7 @@ mod compose;
 mod descriptors;
 mod failure;
 mod once;
+mod reload;
 mod serve;
 
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use failure::Failure;
+pub use reload::Reloads;
 pub use serve::Listeners;
 
 use crate::clock::Clock;
-use crate::config::{Config, ProcessorMode, RunMode};
+use crate::config::{Config, Live, ProcessorMode};
 use crate::cycle::{Cycle, Status};
 use crate::delivery::{Destinations, Dispatcher};
 use crate::domain::delivery::Destination;
@@ -30,6 +32,8 @@ use crate::upstream::Upstream;
 #[derive(Debug)]
 pub struct App {
     config: Arc<Config>,
+    live: Live,
+    reloads: Option<Reloads>,
     store: Store,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -58,6 +62,7 @@ impl App {
             requested_mode: &config.mode.requested,
             active_mode: config.mode.mode.label(),
         });
+        reload::show(&metrics, &config);
         let texts = Arc::new(compose::texts(&config)?);
         let store = Store::open(&config.store.data_folder, limits, Arc::clone(&metrics))?;
         let file = &config.store.previous_matches_file;
@@ -88,6 +93,8 @@ impl App {
         });
         let health = Arc::new(Health::new(&compose::dependencies(&config)));
         Ok(Self {
+            live: Live::new(Arc::clone(&config)),
+            reloads: None,
             config,
             store,
             metrics,
@@ -97,6 +104,13 @@ impl App {
             cycle,
             destinations,
         })
+    }
+
+    /// Lets settings change while the daemon runs.
+    #[must_use]
+    pub fn reloading(mut self, reloads: Reloads) -> Self {
+        self.reloads = Some(reloads);
+        self
     }
 
     /// What the cycles are doing.
@@ -127,9 +141,7 @@ impl App {
         listeners: Option<Listeners>,
         stop: watch::Receiver<bool>,
     ) -> Result<(), Failure> {
-        let oneshot = self.config.mode.mode != ProcessorMode::EventDriven
-            && self.config.mode.run == RunMode::Oneshot;
-        if oneshot {
+        if self.config.mode.is_oneshot() {
             self.once(stop).await
         } else {
             self.serve(listeners, stop).await

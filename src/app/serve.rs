@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::reload::Reloader;
 use super::{App, Failure, descriptors};
 use crate::config::{Config, ProcessorMode};
 use crate::cycle::{Pace, Worker};
@@ -161,7 +162,7 @@ impl App {
                 .context("cannot read a listener's address")?;
             let site = Arc::new(Site::new(
                 kind,
-                Arc::clone(&self.config),
+                self.live.clone(),
                 self.store.clone(),
                 Arc::clone(&self.metrics),
                 self.clock.clone(),
@@ -221,6 +222,15 @@ impl App {
             interval: self.config.probe_interval,
         };
         work.spawn(Arc::new(prober).run(stop.clone()));
+        if let Some(reloads) = self.reloads.clone() {
+            let reloader = Reloader {
+                reloads,
+                live: self.live.clone(),
+                metrics: Arc::clone(&self.metrics),
+                clock: self.clock.clone(),
+            };
+            work.spawn(reloader.run(stop.clone()));
+        }
         work
     }
 }

@@ -14,6 +14,7 @@ mod refusal;
 mod remote;
 mod screen;
 mod serve;
+mod sign;
 mod status;
 mod table;
 mod trigger;
@@ -83,6 +84,12 @@ enum Command {
     Demo(demo::Arguments),
     /// Ask the running daemon for a look at the list
     Trigger(trigger::Arguments),
+    /// Print the headers with which a body may trigger
+    #[command(after_help = sign::SIGN)]
+    Sign(sign::SignArguments),
+    /// Judge whether a request may trigger
+    #[command(after_help = sign::VERIFY)]
+    Verify(sign::VerifyArguments),
     /// Show how the running daemon is
     Status(status::Arguments),
     /// Show what changed, newest first
@@ -117,6 +124,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Healthcheck) => healthcheck::run(),
         Some(Command::Demo(arguments)) => demo::run(&arguments),
         Some(Command::Trigger(arguments)) => trigger::run(&arguments),
+        Some(Command::Sign(arguments)) => sign::sign(&arguments),
+        Some(Command::Verify(arguments)) => sign::verify(&arguments),
         Some(Command::Status(arguments)) => status::run(&arguments),
         Some(Command::Changes(arguments)) => changes::run(&arguments),
         Some(Command::Deliveries(command)) => deliveries::run(&command),

@@ -60,6 +60,9 @@ fn login(remote: &Remote) -> &'static str {
         (Listener::Admin, true) => {
             "the token is not the daemon's; is ADMIN_TOKEN (or ADMIN_TOKEN_FILE) right?"
         }
-        (Listener::Public, _) => "the daemon does not let this program trigger",
+        (Listener::Public, _) => {
+            "the daemon does not let this program trigger; set WEBHOOK_AUTH and its secret as the \
+             daemon has them"
+        }
     }
 }

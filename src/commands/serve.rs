@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::app::{App, Failure};
+use crate::app::{App, Failure, Reloads};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::shutdown::{self, Hangup};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, Telemetry};
@@ -24,11 +25,15 @@ pub fn run(accept_empty_baseline: bool) -> Result<(), Failure> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let stop = shutdown::on_signals(Hangup::Ignored).context("cannot listen for signals")?;
+    let asked = shutdown::on_signals(Hangup::Counted).context("cannot listen for signals")?;
     let runtime = main_runtime()?;
     let outcome = runtime.block_on(async {
         let app = App::new(Arc::clone(&config), None, Clock::system(), metrics).await?;
-        app.run(None, stop).await
+        let reloads = Reloads {
+            hangups: asked.hangups,
+            load: Config::from_env,
+        };
+        app.reloading(reloads).run(None, asked.stop).await
     });
     runtime.shutdown_timeout(Duration::from_millis(200));
     end(telemetry, config.shutdown_deadline);

@@ -18,7 +18,14 @@ fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, String)>
 /// The arguments of an example, without what a shell does around it.
 fn arguments(line: &str) -> Option<Vec<&str>> {
     let own = line.split(" | ").next()?.split(" > ").next()?;
-    let words: Vec<&str> = own.split_whitespace().collect();
+    // Every other piece stands between quotes.
+    let pieces = own.split('\'').enumerate();
+    let words: Vec<&str> = pieces
+        .flat_map(|(n, piece)| match n % 2 {
+            0 => piece.split_whitespace().collect(),
+            _ => vec![piece],
+        })
+        .collect();
     let start = words.iter().position(|word| !word.contains('='))?;
     (words[start] == "match-list-processor").then(|| words[start..].to_vec())
 }

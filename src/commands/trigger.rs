@@ -12,6 +12,7 @@ use super::cycle_view::CycleView;
 use super::output::{print, print_line};
 use super::remote::{Asking, PublicListener};
 use super::settings;
+use super::sign;
 use super::table::View;
 use crate::app::Failure;
 
@@ -67,7 +68,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(seconds) = arguments.wait {
         request = request.header("prefer", format!("wait={seconds}"));
     }
-    let body = remote.fetch(request.body(data.unwrap_or_default()))?;
+    let data = data.unwrap_or_default();
+    for (name, value) in sign::headers(&config, None, &data)? {
+        request = request.header(name, value);
+    }
+    let body = remote.fetch(request.body(data))?;
     let triggered: Triggered = remote.parse(&body)?;
     match arguments.asking.json {
         true => print_line(&body)?,
@@ -110,7 +115,7 @@ fn judge(triggered: &Triggered, seconds: u64) -> Result<(), Failure> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = match path.to_str() {
         Some("-") => std::io::stdin().lock().read_to_end(&mut bytes),

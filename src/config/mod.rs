@@ -3,9 +3,11 @@
 
 mod admin;
 mod assets;
+mod auth;
 mod aws;
 mod cycle;
 mod http;
+mod live;
 mod log;
 mod mistake;
 mod mode;
@@ -20,6 +22,8 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use admin::AdminConfig;
@@ -27,6 +31,7 @@ pub use assets::{AssetStore, AssetsConfig, AvatarSource};
 pub use aws::MISSING as NO_BUCKET_CREDENTIALS;
 pub use cycle::CycleConfig;
 pub use http::HttpConfig;
+pub use live::Live;
 pub use log::{LogConfig, LogFormat};
 pub use mistake::{ConfigErrors, Mistake};
 pub use mode::{ModeConfig, ProcessorMode, RunMode};
@@ -38,6 +43,7 @@ pub use source::{Origin, Source};
 pub use store::StoreConfig;
 pub use upstream::{UpstreamConfig, UpstreamUrl};
 
+use crate::auth::{Auth, Scheme};
 use reader::{Form, Reader};
 
 /// Every setting, validated.
@@ -47,6 +53,8 @@ pub struct Config {
     pub mode: ModeConfig,
     /// The public listener.
     pub http: HttpConfig,
+    /// Who may trigger.
+    pub auth: Auth,
     /// The administration listener.
     pub admin: AdminConfig,
     /// The data folder.
@@ -70,7 +78,18 @@ pub struct Config {
     /// What is odd, for the log.
     pub warnings: Vec<String>,
     settings: Vec<Setting>,
+    files: Vec<PathBuf>,
 }
+
+/// Settings that take effect while the program runs.
+const LIVE: &[&str] = &[
+    "WEBHOOK_AUTH",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_SECRET_FILE",
+    "WEBHOOK_SECRETS",
+    "WEBHOOK_SECRETS_FILE",
+    "WEBHOOK_TOLERANCE_SECONDS",
+];
 
 impl Config {
     /// Reads the settings of this process.
@@ -94,6 +113,7 @@ impl Config {
         let mut config = Self {
             mode: ModeConfig::read(&mut from),
             http: HttpConfig::read(&mut from),
+            auth: auth::read(&mut from),
             admin: AdminConfig::read(&mut from),
             store: StoreConfig::read(&mut from),
             upstream: UpstreamConfig::read(&mut from),
@@ -106,14 +126,24 @@ impl Config {
             probe_interval: from.seconds("PROBE_INTERVAL_SECONDS", 15, 1..=3600, seconds),
             warnings: Vec::new(),
             settings: Vec::new(),
+            files: Vec::new(),
         };
         config.check_addresses(&mut from);
         from.finish();
         if !from.mistakes.is_empty() {
             return Err(ConfigErrors(from.mistakes));
         }
+        if config.is_open() {
+            from.warnings.push(format!(
+                "WEBHOOK_AUTH is none and {} is no loopback address: everybody who reaches it can \
+                 trigger",
+                config.http.listen
+            ));
+        }
         config.warnings = from.warnings;
         config.settings = from.settings;
+        config.files = source.files();
+        config.files.extend(from.files);
         Ok(config)
     }
 
@@ -142,6 +172,39 @@ impl Config {
         }
     }
 
+    /// Whether everybody who reaches the public listener over a network may trigger.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.auth.scheme == Scheme::None
+            && !self.mode.is_oneshot()
+            && !self.http.listen.ip().is_loopback()
+    }
+
+    /// The names of the settings that are not the same in `other`.
+    #[must_use]
+    pub fn changes(&self, other: &Self) -> Vec<String> {
+        let by_name = |config: &Self| -> BTreeMap<String, blake3::Hash> {
+            let settings = config.settings.iter();
+            settings.map(|s| (s.name.clone(), s.digest)).collect()
+        };
+        let (ours, theirs) = (by_name(self), by_name(other));
+        let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        let differ = |name: &&String| ours.get(*name) != theirs.get(*name);
+        names.into_iter().filter(differ).cloned().collect()
+    }
+
+    /// Whether a setting may change while the program runs.
+    #[must_use]
+    pub fn is_live(name: &str) -> bool {
+        LIVE.contains(&name)
+    }
+
+    /// The files that were read for them.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Every setting as it takes effect, without secrets.
     #[must_use]
     pub fn effective(&self) -> Vec<Setting> {
@@ -163,6 +226,7 @@ impl Config {
                 name,
                 value,
                 origin,
+                ..
             } = setting;
             let _ = writeln!(table, "{name:names$}  {value:values$}  {}", origin.label());
         }

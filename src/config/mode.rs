@@ -48,6 +48,12 @@ impl ModeConfig {
         self.requested != self.mode.label()
     }
 
+    /// Whether it ends after one cycle, and serves no requests.
+    #[must_use]
+    pub fn is_oneshot(&self) -> bool {
+        self.mode != ProcessorMode::EventDriven && self.run == RunMode::Oneshot
+    }
+
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         let (requested, origin) = from
             .raw("PROCESSOR_MODE")

@@ -1,7 +1,7 @@
 //! Reads variables one by one and goes on after a mistake, so that all are found.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::mistake::Mistake;
@@ -18,6 +18,8 @@ pub struct Setting {
     pub value: String,
     /// Where it came from.
     pub origin: Origin,
+    /// Of the value as it stands, secrets too, to tell whether it changed.
+    pub(super) digest: blake3::Hash,
 }
 
 /// What a value must be, for the mistake that says so.
@@ -39,6 +41,8 @@ pub struct Reader<'a> {
     pub mistakes: Vec<Mistake>,
     /// What is odd so far.
     pub warnings: Vec<String>,
+    /// The files that settings name and that were read.
+    pub files: Vec<PathBuf>,
 }
 
 impl<'a> Reader<'a> {
@@ -50,6 +54,7 @@ impl<'a> Reader<'a> {
             settings: vec![],
             mistakes: source.mistakes.clone(),
             warnings: vec![],
+            files: vec![],
         }
     }
 
@@ -68,10 +73,16 @@ impl<'a> Reader<'a> {
 
     /// Whatever a setting is meant to hold, no credentials are shown of it.
     pub fn show(&mut self, name: &str, value: impl AsRef<str>, origin: Origin) {
+        let value = value.as_ref();
+        self.show_as(name, shown(value), value.as_bytes(), origin);
+    }
+
+    fn show_as(&mut self, name: &str, shown: String, value: &[u8], origin: Origin) {
         self.settings.push(Setting {
             name: name.to_owned(),
-            value: shown(value.as_ref()),
+            value: shown,
             origin,
+            digest: blake3::hash(value),
         });
     }
 
@@ -182,19 +193,22 @@ impl<'a> Reader<'a> {
             self.mistake(name, &format!("is set, and so is {file_variable}"), form);
         }
         if let Some((value, origin)) = direct {
-            self.show(name, "***", origin);
+            self.show_as(name, "***".to_owned(), value.as_bytes(), origin);
             return Some(Secret::new(value.to_owned()));
         }
         let Some((path, origin)) = file else {
             self.show(name, "", Origin::Default);
             return None;
         };
-        self.show(&file_variable, path, origin);
+        self.files.push(path.into());
         let form = Form {
             expected: "the path of a readable file that holds the secret",
             example: "/run/secrets/admin_token",
         };
-        match file::read_text(Path::new(path), file::SMALL) {
+        let read = file::read_text(Path::new(path), file::SMALL);
+        let content = read.as_deref().unwrap_or_default().as_bytes().to_owned();
+        self.show_as(&file_variable, shown(path), &content, origin);
+        match read {
             Ok(text) if !text.trim().is_empty() => Some(Secret::new(text.trim().to_owned())),
             Ok(_) => {
                 self.mistake(&file_variable, &format!("{path} is empty"), form);
@@ -207,6 +221,17 @@ impl<'a> Reader<'a> {
                     form,
                 );
                 None
+            }
+        }
+    }
+
+    /// Lets what a secret's value leads to count as a part of it.
+    pub fn add_to(&mut self, secret: &str, more: &blake3::Hash) {
+        let file_variable = format!("{secret}_FILE");
+        for setting in &mut self.settings {
+            if setting.name == secret || setting.name == file_variable {
+                let both = [*setting.digest.as_bytes(), *more.as_bytes()].concat();
+                setting.digest = blake3::hash(&both);
             }
         }
     }

@@ -44,6 +44,7 @@ pub struct Source {
     dot_env: Layer,
     file: Layer,
     file_path: Option<PathBuf>,
+    dot_env_path: Option<PathBuf>,
     /// Variables of the environment whose values are no text.
     unreadable: BTreeSet<String>,
     /// A file that is there, or named, and cannot be read.
@@ -73,6 +74,7 @@ impl Source {
                 Err(_) => drop(source.unreadable.insert(name)),
             }
         }
+        source.dot_env_path = Some(dot_env.to_owned());
         source.dot_env = source.noting(read_dot_env(dot_env));
         source.file_path = source.get("CONFIG_FILE").map(|(path, _)| path.into());
         if let Some(path) = source.file_path.clone() {
@@ -86,6 +88,13 @@ impl Source {
             self.mistakes.push(mistake);
             Layer::new()
         })
+    }
+
+    /// The files that may hold values.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = [self.dot_env_path.clone(), self.file_path.clone()];
+        files.into_iter().flatten().collect()
     }
 
     /// Whether the environment has a value that is no text.

@@ -46,15 +46,19 @@ impl Bodies {
         }
     }
 
-    /// Reads the body; an `Err` is the answer to send instead.
-    pub async fn read(&self, body: Incoming) -> Result<ReadBody, Response> {
+    /// Reads the body and shows each piece of it to `seen`; an `Err` is the answer to send instead.
+    pub async fn read(
+        &self,
+        body: Incoming,
+        seen: impl FnMut(&[u8]),
+    ) -> Result<ReadBody, Response> {
         if body.is_end_stream() {
             return Ok(ReadBody::default());
         }
         if body.size_hint().lower() > self.max_bytes as u64 {
             return Err(self.too_large());
         }
-        match tokio::time::timeout(self.timeout, self.collect(body)).await {
+        match tokio::time::timeout(self.timeout, self.collect(body, seen)).await {
             Ok(result) => result,
             Err(_) => Err(and_close(problem(
                 StatusCode::REQUEST_TIMEOUT,
@@ -63,7 +67,11 @@ impl Bodies {
         }
     }
 
-    async fn collect(&self, mut body: Incoming) -> Result<ReadBody, Response> {
+    async fn collect(
+        &self,
+        mut body: Incoming,
+        mut seen: impl FnMut(&[u8]),
+    ) -> Result<ReadBody, Response> {
         let mut read = ReadBody::default();
         let mut held: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = body.frame().await {
@@ -85,6 +93,7 @@ impl Bodies {
             if read.size > self.max_bytes {
                 return Err(self.too_large());
             }
+            seen(&data);
             if read.size > KEPT_BYTES {
                 read.kept = Vec::new();
                 held = None;

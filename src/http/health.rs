@@ -9,6 +9,7 @@ use super::problem::unavailable;
 use super::route::Site;
 use super::status::SERVICE_NAME;
 use super::{Response, answer, json};
+use crate::config::Config;
 use crate::domain::delivery::DeliveryState;
 use crate::health::{DependencyStatus, Level};
 
@@ -36,6 +37,7 @@ pub fn ready(site: &Site) -> Response {
 
 /// The service as a whole, 503 when it cannot do its job.
 pub fn health(site: &Site) -> Response {
+    let config = site.config.now();
     let level = site.health.overall(&site.store);
     let dependencies: serde_json::Map<_, _> = site
         .health
@@ -46,13 +48,15 @@ pub fn health(site: &Site) -> Response {
     let body = value!({
         "service_name": SERVICE_NAME,
         "status": level,
-        "mode": site.config.mode.mode.label(),
+        "mode": config.mode.mode.label(),
         "processing": site.status.is_processing(),
         "processing_count": site.status.cycles(),
         "last_processing_time": site.status.last_end(),
         "dependencies": dependencies,
         "paused": site.status.is_paused(),
         "held": site.status.held(),
+        "authentication": config.auth.scheme,
+        "warnings": config.warnings,
         "timestamp": site.clock.unix(),
     });
     json(code(level), &body)
@@ -66,12 +70,13 @@ pub fn dependencies(site: &Site) -> Response {
 /// Everything that is known without asking anybody.
 pub async fn detailed(site: &Site) -> Response {
     let level = site.health.overall(&site.store);
+    let config = site.config.now();
     let (waiting, oldest) = site.store.queue().await.unwrap_or((0, None));
     let body = value!({
         "service_name": SERVICE_NAME,
         "version": env!("CARGO_PKG_VERSION"),
         "status": level,
-        "mode": site.config.mode.mode.label(),
+        "mode": config.mode.mode.label(),
         "processing": site.status.is_processing(),
         "processing_count": site.status.cycles(),
         "last_processing_time": site.status.last_end(),
@@ -80,16 +85,34 @@ pub async fn detailed(site: &Site) -> Response {
         "store": { "writable": site.store.is_writable() },
         "queue": {
             "waiting": waiting,
-            "capacity": site.config.store.queue_capacity,
+            "capacity": config.store.queue_capacity,
             "oldest": oldest,
         },
         "deliveries": outbox(site).await,
         "held": site.status.held(),
         "paused": site.status.is_paused(),
-        "warnings": site.config.warnings,
+        "authentication": {
+            "scheme": config.auth.scheme,
+            "secrets": secrets(site, &config),
+        },
+        "warnings": config.warnings,
         "timestamp": site.clock.unix(),
     });
     json(code(level), &body)
+}
+
+/// The secrets by the names that people gave them.
+fn secrets(site: &Site, config: &Config) -> Vec<serde_json::Value> {
+    let now = site.clock.unix();
+    let shown = config.auth.keys.iter().map(|key| {
+        value!({
+            "label": *key.label,
+            "valid": key.validity.holds(now),
+            "not_before": key.validity.from,
+            "not_after": key.validity.until,
+        })
+    });
+    shown.collect()
 }
 
 /// How many entries of the outbox are in each state; none while the store cannot be read.

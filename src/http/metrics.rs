@@ -81,7 +81,7 @@ pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
     refresh(&site.store, &site.metrics).await;
     let numbers = expose::StatusNumbers {
         last_processing_time: site.status.last_end(),
-        recent_processes: site.status.recent(site.config.store.history_limit),
+        recent_processes: site.status.recent(site.config.now().store.history_limit),
     };
     json(
         StatusCode::OK,

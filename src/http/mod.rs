@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err)]
 
 mod admin;
+mod admit;
 mod answers;
 mod arrival;
 mod body;
@@ -16,6 +17,7 @@ mod metrics;
 mod openapi;
 mod problem;
 mod process;
+mod repeat;
 mod route;
 mod status;
 

@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::Span;
 
+use super::admit::Admission;
 use super::body::ReadBody;
 use super::problem::{not_found, problem, retry_after, unavailable};
 use super::route::Site;
 use super::{Request, Response, json};
-use crate::store::{Accepted, CycleRecord, NewTrigger, StoreError, TriggerState};
+use crate::store::{Accepted, CycleRecord, NewTrigger, StoreError, Taken, TriggerState};
 use crate::telemetry::labels::{TriggerResult, TriggerSource};
 use crate::telemetry::span;
 
@@ -67,11 +68,23 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
     }
     let (head, body) = request.into_parts();
     let (wait, inbound) = (preferred_wait(&head.headers), span::inbound(&head.headers));
+    let mut admission = match Admission::begin(site, &site.config.now().auth, &head.headers) {
+        Ok(admission) => admission,
+        Err(refusal) => return refused(site, rejected(&refusal), refusal),
+    };
     // It holds the buffer that it was read from. A slow body must not hold two.
     drop(head);
-    let body = match site.bodies.read(body).await {
+    let body = match site
+        .bodies
+        .read(body, |piece| admission.update(piece))
+        .await
+    {
         Ok(body) => body,
         Err(refusal) => return refused(site, TriggerResult::RejectedInvalid, refusal),
+    };
+    let name = match admission.end(site) {
+        Ok(name) => name,
+        Err(refusal) => return refused(site, rejected(&refusal), refusal),
     };
     let trigger = NewTrigger {
         source: TriggerSource::Webhook,
@@ -80,10 +93,48 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
         size: body.size,
         data: trigger_data(body),
     };
-    match site.store.accept(trigger).await {
-        Ok(accepted) => accept(site, accepted, wait).await,
+    let taken = match name {
+        Some(name) => site.store.accept_once(name, trigger).await,
+        None => site.store.accept(trigger).await.map(Taken::New),
+    };
+    match taken {
+        Ok(Taken::New(accepted)) => {
+            let result = accepted.result();
+            site.metrics.triggers.inc((TriggerSource::Webhook, result));
+            site.status.wake();
+            accept(site, accepted, wait).await
+        }
+        Ok(Taken::Repeat(accepted)) => repeated(site, accepted, wait).await,
+        Ok(Taken::Conflict) => {
+            let detail =
+                "A request of this name was accepted with another body; nothing was stored";
+            let refusal = problem(StatusCode::CONFLICT, detail);
+            refused(site, TriggerResult::RejectedConflict, refusal)
+        }
         Err(error) => not_stored(site, &error),
     }
+}
+
+fn rejected(refusal: &Response) -> TriggerResult {
+    match refusal.status() {
+        StatusCode::UNAUTHORIZED => TriggerResult::RejectedAuth,
+        _ => TriggerResult::RejectedInvalid,
+    }
+}
+
+/// Answers for the trigger of the first time.
+async fn repeated(site: &Site, accepted: Accepted, wait: Option<Duration>) -> Response {
+    let result = TriggerResult::Duplicate;
+    site.metrics.triggers.inc((TriggerSource::Webhook, result));
+    let known = site.store.trigger(&accepted.id).await.ok().flatten();
+    let mut response = match known.and_then(|status| status.processing_id) {
+        Some(processing_id) => served(site, &accepted, wait.is_some(), &processing_id).await,
+        None => accept(site, accepted, wait).await,
+    };
+    let replayed = http::HeaderName::from_static("idempotent-replayed");
+    let value = http::HeaderValue::from_static("true");
+    response.headers_mut().insert(replayed, value);
+    response
 }
 
 fn refused(site: &Site, result: TriggerResult, response: Response) -> Response {
@@ -106,18 +157,39 @@ fn trigger_data(body: ReadBody) -> Option<Box<str>> {
 }
 
 async fn accept(site: &Site, accepted: Accepted, wait: Option<Duration>) -> Response {
-    let result = accepted.result();
-    site.metrics.triggers.inc((TriggerSource::Webhook, result));
-    site.status.wake();
-    let (processing_count, queued) = site.status.cycle_for(accepted.seq);
-    if let Some(wait) = wait
-        && let Some(record) = site.status.served(&site.store, &accepted, wait).await
-    {
+    let cycle = site.status.cycle_for(accepted.seq);
+    let record = match wait {
+        Some(wait) => site.status.served(&site.store, &accepted, wait).await,
+        None => None,
+    };
+    triggered(site, &accepted.id, cycle, record)
+}
+
+/// For a trigger whose cycle has ended.
+async fn served(site: &Site, accepted: &Accepted, waits: bool, processing_id: &str) -> Response {
+    let record = match waits {
+        true => site.store.record(processing_id).await.ok().flatten(),
+        false => None,
+    };
+    let number = processing_id.rsplit('_').next();
+    let number = number.and_then(|number| number.parse().ok());
+    let cycle = (number.unwrap_or_else(|| site.status.cycles()), false);
+    triggered(site, &accepted.id, cycle, record)
+}
+
+/// The answer, with the record of the cycle if it was waited for.
+fn triggered(
+    site: &Site,
+    trigger_id: &str,
+    (processing_count, queued): (u64, bool),
+    record: Option<CycleRecord>,
+) -> Response {
+    if let Some(record) = record {
         let body = Waited {
             message: "Match processing finished",
             processing_count,
             queued,
-            trigger_id: &accepted.id,
+            trigger_id,
             record,
         };
         let mut response = json(StatusCode::OK, &body);
@@ -133,7 +205,7 @@ async fn accept(site: &Site, accepted: Accepted, wait: Option<Duration>) -> Resp
         message: "Match processing triggered",
         processing_count,
         queued,
-        trigger_id: &accepted.id,
+        trigger_id,
     };
     json(StatusCode::OK, &body)
 }

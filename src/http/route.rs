@@ -14,7 +14,7 @@ use super::metrics::Scrapes;
 use super::problem::{and_close, method_not_allowed, not_found, unavailable};
 use super::{Request, Response, admin, health, metrics, openapi, process, status};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::Live;
 use crate::cycle::Status;
 use crate::health::Health;
 use crate::store::Store;
@@ -40,7 +40,7 @@ pub struct Site {
     /// Which endpoints it has.
     pub kind: SiteKind,
     /// The settings.
-    pub config: Arc<Config>,
+    pub config: Live,
     /// The durable state.
     pub store: Store,
     /// The metrics.
@@ -64,14 +64,15 @@ impl Site {
     #[must_use]
     pub fn new(
         kind: SiteKind,
-        config: Arc<Config>,
+        config: Live,
         store: Store,
         metrics: Arc<Metrics>,
         clock: Clock,
         status: Arc<Status>,
         health: Arc<Health>,
     ) -> Self {
-        let bodies = Bodies::new(config.http.max_body_bytes, config.http.body_timeout);
+        let limits = &config.now().http;
+        let bodies = Bodies::new(limits.max_body_bytes, limits.body_timeout);
         Self {
             kind,
             config,
@@ -179,7 +180,8 @@ impl Site {
     }
 
     async fn admin(&self, request: Request, route: Route, parameter: &str) -> Response {
-        let refused = guard::not_admitted(request.headers(), self.config.admin.token.as_ref());
+        let refused =
+            guard::not_admitted(request.headers(), self.config.now().admin.token.as_ref());
         if let Some(refusal) = refused {
             return refusal;
         }

@@ -23,7 +23,7 @@ pub fn root(site: &Site) -> Response {
     let body = value!({
         "service_name": SERVICE_NAME,
         "version": env!("CARGO_PKG_VERSION"),
-        "mode": site.config.mode.mode.label(),
+        "mode": site.config.now().mode.mode.label(),
         "status": state,
         "processing": site.status.is_processing(),
         "processing_count": site.status.cycles(),
@@ -43,10 +43,10 @@ pub async fn status(site: &Site) -> Response {
 
 /// The whole history that is kept, and the settings without secrets.
 pub async fn detailed(site: &Site) -> Response {
-    let Some(mut body) = common(site, site.config.store.history_limit).await else {
+    let Some(mut body) = common(site, site.config.now().store.history_limit).await else {
         return unreadable();
     };
-    let settings = site.config.effective();
+    let settings = site.config.now().effective();
     let mut configuration: serde_json::Map<String, Value> = settings
         .into_iter()
         .map(|setting| (setting.name.to_lowercase(), Value::String(setting.value)))

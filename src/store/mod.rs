@@ -15,6 +15,7 @@ mod open;
 mod outbox;
 mod reader;
 mod records;
+mod requests;
 mod schema;
 mod snapshot;
 mod triggers;
@@ -32,6 +33,7 @@ pub use outbox::{
     Claimed, DeliveryQuery, DeliveryRow, NewDelivery, OutboxCount, Portion, Settlement,
 };
 pub use records::{ChangeQuery, ChangeRow, CycleRecord, Deliveries, RecordedChanges, trigger_data};
+pub use requests::{RequestName, Taken};
 pub use snapshot::{KnownRow, MatchWrite, MatchWrites};
 pub use triggers::{Accepted, NewTrigger, TriggerState, TriggerStatus, Waiting};
 

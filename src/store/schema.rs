@@ -8,7 +8,7 @@ use super::error::StoreError;
 pub const APPLICATION_ID: i32 = 0x4d4c_5073;
 
 /// Each entry brings the schema from its index to the next version.
-pub const MIGRATIONS: &[&str] = &[VERSION_1];
+pub const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// The schema version that this build reads and writes.
 #[must_use]
@@ -140,6 +140,19 @@ CREATE TABLE avatars (
     made REAL NOT NULL,
     png BLOB NOT NULL
 ) STRICT;
+";
+
+// In the order of the triggers, so that the oldest are found at the start.
+const VERSION_2: &str = "
+CREATE TABLE requests (
+    seq INTEGER PRIMARY KEY,
+    feed TEXT NOT NULL,
+    id BLOB NOT NULL,
+    body BLOB NOT NULL,
+    nonce INTEGER NOT NULL,
+    accepted REAL NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX requests_by_id ON requests (feed, id);
 ";
 
 /// Reads a value of the table `meta`.

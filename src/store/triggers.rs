@@ -148,7 +148,7 @@ impl Store {
     }
 }
 
-fn public_id(seq: i64, nonce: i64) -> String {
+pub(super) fn public_id(seq: i64, nonce: i64) -> String {
     format!("trg-{seq}-{nonce:08x}")
 }
 
@@ -158,7 +158,7 @@ fn parse_id(id: &str) -> Option<(i64, i64)> {
     (public_id(seq, nonce) == id).then_some((seq, nonce))
 }
 
-fn insert(
+pub(super) fn insert(
     tx: &Connection,
     counters: &mut Counters,
     feed: &str,

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::auth::{Refusal, Scheme};
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::plan::AssetKind;
@@ -53,6 +54,8 @@ label_names! {
     Previous => "previous",
     Level => "level",
     TriggerSource => "source",
+    Refusal => "reason",
+    Scheme => "scheme",
     Category => "category",
     Priority => "priority",
     Destination => "destination",
@@ -213,6 +216,8 @@ labels! {
         Filtered => "filtered",
         /// A repeat of one that was accepted before.
         Duplicate => "duplicate",
+        /// Refused: the name of one that was accepted before, with another body.
+        RejectedConflict => "rejected_conflict",
         /// Refused: the queue is full.
         RejectedFull => "rejected_full",
         /// Refused: not authenticated.

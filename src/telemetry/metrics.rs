@@ -10,6 +10,7 @@ use super::labels::{
     Dependency, ErrorKind, Level, Outcome, Previous, Stage, StoreError, TriggerResult,
     TriggerSource,
 };
+use crate::auth::{Refusal, Scheme};
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::plan::AssetKind;
@@ -74,6 +75,12 @@ catalogue! {
 
     /// Requests for a cycle, incremented when one is stored or refused.
     triggers: Counter<(TriggerSource, TriggerResult)> = "triggers_total";
+    /// Requests that may not trigger, incremented per refusal, by what was wrong with them.
+    auth_refusals: Counter<(Refusal,)> = "auth_refusals_total";
+    /// 1 for the scheme by which senders show that they may trigger, else 0.
+    auth_scheme: Gauge<(Scheme,)> = "auth_scheme";
+    /// 1 while everybody who reaches the public listener over a network may trigger, else 0.
+    auth_open: Gauge<()> = "auth_open";
     /// Triggers that wait for a cycle, read from the store at the scrape.
     queue_depth: Gauge<()> = "queue_depth";
     /// Triggers that may wait at most.

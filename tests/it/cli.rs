@@ -2,6 +2,7 @@
 
 mod errors;
 mod shells;
+mod signing;
 
 use std::process::{Command, Stdio};
 

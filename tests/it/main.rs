@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod auth;
 mod bucket;
 mod cli;
 mod clock;
@@ -23,7 +24,9 @@ mod lists;
 mod outages;
 mod outgoing;
 mod process;
+mod repeats;
 mod season;
+mod senders;
 mod shutdown;
 mod support;
 mod traces;

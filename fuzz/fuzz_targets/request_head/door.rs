@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use match_list_processor::clock::Clock;
-use match_list_processor::config::{Config, Source};
+use match_list_processor::config::{Config, Live, Source};
 use match_list_processor::cycle::Status;
 use match_list_processor::health::Health;
 use match_list_processor::http::{Limits, Site, SiteKind, serve_connection};
@@ -65,7 +65,7 @@ impl Door {
         let health = Arc::new(Health::new(&[]));
         let site = Site::new(
             SiteKind::Public,
-            config,
+            Live::new(config),
             store,
             metrics,
             clock,

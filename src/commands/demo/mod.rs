@@ -48,7 +48,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = Arc::new(config);
     let metrics = Arc::new(Metrics::new());
     let telemetry = telemetry::start(&config, &metrics)?;
-    let stop = shutdown::on_signals(Hangup::Ends).context("cannot listen for signals")?;
+    let stop = shutdown::on_signals(Hangup::Ends)
+        .context("cannot listen for signals")?
+        .stop;
     let runtime = main_runtime()?;
     let outcome = runtime.block_on(play(
         arguments.once,

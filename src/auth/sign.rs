@@ -1,0 +1,49 @@
+//! The headers with which a sender shows that it may trigger.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, header};
+
+use super::{Auth, Key, Scheme, names};
+
+/// Headers in the order in which they are shown.
+pub type Headers = Vec<(HeaderName, String)>;
+
+/// Signs `body` with the first secret that counts at `now` (Unix seconds), as the message `id`.
+/// No headers where everybody may trigger; none at all where no secret counts.
+#[must_use]
+pub fn sign(auth: &Auth, id: &str, body: &[u8], now: f64) -> Option<Headers> {
+    if auth.scheme == Scheme::None {
+        return Some(Vec::new());
+    }
+    let key = auth.keys.iter().find(|key| key.validity.holds(now))?;
+    Some(match auth.scheme {
+        Scheme::None => Vec::new(),
+        Scheme::Bearer | Scheme::Basic => {
+            let value = key.authorization()?.to_owned();
+            vec![(header::AUTHORIZATION, value)]
+        }
+        Scheme::Github => {
+            let tag = tag(key, &[body])?;
+            vec![(names::HUB, format!("sha256={}", hex::encode(tag)))]
+        }
+        Scheme::StandardWebhooks => {
+            let timestamp = format!("{:.0}", now.floor());
+            let prefix = format!("{id}.{timestamp}.");
+            let tag = tag(key, &[prefix.as_bytes(), body])?;
+            vec![
+                (names::ID, id.to_owned()),
+                (names::TIMESTAMP, timestamp),
+                (names::SIGNATURE, format!("v1,{}", STANDARD.encode(tag))),
+            ]
+        }
+    })
+}
+
+fn tag(key: &Key, pieces: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut mac = key.begin()?;
+    for piece in pieces {
+        mac.update(piece);
+    }
+    Some(mac.sign().as_ref().to_vec())
+}

@@ -1,0 +1,310 @@
+//! Who may trigger, asked of the real daemon; rotation without a lost request.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use match_list_processor::auth::{self, Auth, Headers, Key, Scheme, Validity};
+use match_list_processor::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::support::binary::{Daemon as Binary, ListService};
+use crate::support::daemon::Daemon;
+
+const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
+
+fn signer(scheme: Scheme, secret: &str) -> Auth {
+    Auth {
+        scheme,
+        keys: vec![Key::new(scheme, "test", secret, Validity::default()).unwrap()],
+        ..Auth::open()
+    }
+}
+
+fn signed(auth: &Auth, id: &str, body: &str) -> Headers {
+    auth::sign(auth, id, body.as_bytes(), Clock::system().unix()).unwrap()
+}
+
+async fn start(scheme: &str, secret: &str) -> Daemon {
+    let settings = [("WEBHOOK_AUTH", scheme), ("WEBHOOK_SECRET", secret)];
+    Daemon::start_with(Clock::system(), &settings).await
+}
+
+struct Answer {
+    status: u16,
+    headers: reqwest::header::HeaderMap,
+    body: Value,
+}
+
+async fn post(daemon: &Daemon, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut request = daemon.client.post(format!("{}/process", daemon.public));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.body(body.to_owned()).send().await.unwrap();
+    Answer {
+        status: answer.status().as_u16(),
+        headers: answer.headers().clone(),
+        body: serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap(),
+    }
+}
+
+async fn send(daemon: &Daemon, headers: &Headers, body: &str) -> Answer {
+    let pairs: Vec<_> = headers
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
+    post(daemon, &pairs, body).await
+}
+
+fn refusals(daemon: &Daemon, reason: &str) -> f64 {
+    daemon.counted(&format!("auth_refusals_total{{reason=\"{reason}\"}}"))
+}
+
+#[tokio::test]
+async fn every_refusal_looks_the_same_and_is_counted_by_its_reason() {
+    let daemon = start("standard-webhooks", SECRET).await;
+    let auth = signer(Scheme::StandardWebhooks, SECRET);
+    let other = signer(
+        Scheme::StandardWebhooks,
+        "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRZY",
+    );
+    let right = signed(&auth, "msg_1", "{}");
+    let long_ago = auth::sign(&auth, "msg_1", b"{}", Clock::system().unix() - 3600.0).unwrap();
+    let ahead = auth::sign(&auth, "msg_1", b"{}", Clock::system().unix() + 3600.0).unwrap();
+    let mut doubled = right.clone();
+    doubled.push(right[0].clone());
+    let mut garbled = right.clone();
+    garbled[2].1 = "v1,!".to_owned();
+    let mut bodies = Vec::new();
+    for (reason, headers, body) in [
+        ("missing", Headers::new(), "{}"),
+        ("repeated", doubled, "{}"),
+        ("malformed", garbled, "{}"),
+        ("stale", long_ago, "{}"),
+        ("future", ahead, "{}"),
+        ("mismatch", right.clone(), "{ }"),
+        ("mismatch", signed(&other, "msg_1", "{}"), "{}"),
+    ] {
+        let before = refusals(&daemon, reason);
+        let mut answer = send(&daemon, &headers, body).await;
+        assert_eq!(answer.status, 401, "{reason}");
+        assert_eq!(answer.headers["www-authenticate"], "StandardWebhooks");
+        assert_eq!(refusals(&daemon, reason), before + 1.0, "{reason}");
+        answer.body["request_id"] = Value::Null;
+        bodies.push(answer.body);
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    let rejected = "triggers_total{result=\"rejected_auth\",source=\"webhook\"}";
+    assert_eq!(daemon.counted(rejected), 7.0);
+    assert_eq!(daemon.get("/status").await["processing_count"], 0);
+    let answer = send(&daemon, &right, "{}").await;
+    assert_eq!(answer.status, 200);
+    daemon
+        .await_trigger(&answer.body["trigger_id"], "done")
+        .await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn only_triggering_is_guarded() {
+    let daemon = start("bearer", "an-invented-token").await;
+    assert_eq!(post(&daemon, &[], "").await.status, 401);
+    for path in ["/", "/health", "/status", "/metrics", "/readyz"] {
+        daemon.get(path).await;
+    }
+    let detailed = daemon.get("/health/detailed").await;
+    let expected = json!({
+        "scheme": "bearer",
+        "secrets": [
+            { "label": "default", "valid": true, "not_before": null, "not_after": null }
+        ],
+    });
+    assert_eq!(detailed["authentication"], expected);
+    let status = daemon.get("/status/detailed").await;
+    assert!(
+        !status.to_string().contains("an-invented-token"),
+        "{status}"
+    );
+    assert_eq!(daemon.counted("auth_scheme{scheme=\"bearer\"}"), 1.0);
+    assert_eq!(daemon.counted("auth_scheme{scheme=\"none\"}"), 0.0);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_of_any_size_is_signed_as_it_came() {
+    let daemon = start("github", "an invented secret").await;
+    let auth = signer(Scheme::Github, "an invented secret");
+    for size in [0, 1, 65_536, 65_537, 1 << 20] {
+        let body = "x".repeat(size);
+        let headers = signed(&auth, "", &body);
+        assert_eq!(send(&daemon, &headers, &body).await.status, 200, "{size}");
+        let other = format!("{}y", body.get(1..).unwrap_or_default());
+        assert_eq!(send(&daemon, &headers, &other).await.status, 401, "{size}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_door_is_told_of_everywhere() {
+    let open = [("HOST", "0.0.0.0")];
+    let daemon = Daemon::start_with(Clock::system(), &open).await;
+    let health = daemon.get("/health").await;
+    assert_eq!(health["authentication"], "none");
+    assert!(
+        health["warnings"].to_string().contains("WEBHOOK_AUTH"),
+        "{health}"
+    );
+    assert_eq!(daemon.counted("auth_open"), 1.0);
+    daemon.stop().await;
+    let local = Daemon::start_with(Clock::system(), &[]).await;
+    assert_eq!(local.get("/health").await["warnings"], json!([]));
+    assert_eq!(local.counted("auth_open"), 0.0);
+    local.stop().await;
+}
+
+fn two(first: &str, second: &str) -> String {
+    let entry = |label: &str, value: &str| {
+        format!("[[secret]]\nlabel = \"{label}\"\nvalue = \"{value}\"\n")
+    };
+    entry("old", first) + &entry("new", second)
+}
+
+fn hang_up(daemon: &Binary) {
+    let mut kill = Command::new("kill");
+    assert!(
+        kill.args(["-HUP", &daemon.id()])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+fn bearer(daemon: &Binary, token: &str) -> String {
+    let request = format!("POST /process HTTP/1.1\r\nAuthorization: Bearer {token}\r\n");
+    let (head, _) = daemon.exchange(&request).expect("an answer");
+    head.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+fn await_loads(daemon: &Binary, before: f64) {
+    Binary::await_until("the settings to be read again", || {
+        daemon.counted("config_last_load_success_timestamp_seconds") > before
+    });
+}
+
+#[test]
+fn secrets_are_rotated_without_a_lost_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets.toml");
+    let (old, new, newest) = (
+        "token-number-one-1",
+        "token-number-two-2",
+        "token-number-three",
+    );
+    std::fs::write(&file, two(old, new)).unwrap();
+    let list = ListService::start();
+    let path = file.display().to_string();
+    let settings = [
+        ("WEBHOOK_AUTH", "bearer"),
+        ("WEBHOOK_SECRETS_FILE", path.as_str()),
+    ];
+    let daemon = Arc::new(Binary::start(&list, &settings));
+    let stop = Arc::new(AtomicBool::new(false));
+    // The token that is in both files: whoever uses it must not notice.
+    let senders: Vec<_> = (0..4)
+        .map(|_| {
+            let (daemon, stop) = (Arc::clone(&daemon), Arc::clone(&stop));
+            std::thread::spawn(move || {
+                let mut sent = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    assert_eq!(bearer(&daemon, new), "200");
+                    sent += 1;
+                }
+                sent
+            })
+        })
+        .collect();
+    for round in 0..10 {
+        let before = daemon.counted("config_last_load_success_timestamp_seconds");
+        let even = round % 2 == 0;
+        std::fs::write(
+            &file,
+            if even {
+                two(new, newest)
+            } else {
+                two(old, new)
+            },
+        )
+        .unwrap();
+        hang_up(&daemon);
+        await_loads(&daemon, before);
+        assert_eq!(bearer(&daemon, old), if even { "401" } else { "200" });
+        assert_eq!(bearer(&daemon, newest), if even { "200" } else { "401" });
+    }
+    stop.store(true, Ordering::Relaxed);
+    let sent: usize = senders.into_iter().map(|one| one.join().unwrap()).sum();
+    assert!(sent > 20, "{sent}");
+    let daemon = Arc::into_inner(daemon).unwrap();
+    let (log, _) = daemon.stop();
+    assert!(log.contains("WEBHOOK_SECRETS_FILE changed"), "{log}");
+    for token in [old, new, newest] {
+        assert!(!log.contains(token), "{log}");
+    }
+}
+
+#[test]
+fn a_file_that_changed_is_read_without_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "token-number-one-1").unwrap();
+    let path = file.display().to_string();
+    let settings = [
+        ("WEBHOOK_AUTH", "bearer"),
+        ("WEBHOOK_SECRET_FILE", path.as_str()),
+    ];
+    let daemon = Binary::start(&ListService::start(), &settings);
+    assert_eq!(bearer(&daemon, "token-number-two-2"), "401");
+    std::fs::write(&file, "token-number-two-2").unwrap();
+    Binary::await_until("the new secret", || {
+        bearer(&daemon, "token-number-two-2") == "200"
+    });
+    assert_eq!(bearer(&daemon, "token-number-one-1"), "401");
+    daemon.stop();
+}
+
+#[test]
+fn a_bad_file_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets.toml");
+    let (old, new) = ("token-number-one-1", "token-number-two-2");
+    std::fs::write(&file, two(old, new)).unwrap();
+    let path = file.display().to_string();
+    let settings = [
+        ("WEBHOOK_AUTH", "bearer"),
+        ("WEBHOOK_SECRETS_FILE", path.as_str()),
+    ];
+    let daemon = Binary::start(&ListService::start(), &settings);
+    for (n, bad) in [
+        "",
+        "not toml, but a token-number-six",
+        &two(old, "short"),
+        &two(old, "with space "),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        std::fs::write(&file, bad).unwrap();
+        hang_up(&daemon);
+        let errors = "log_events_total{level=\"error\"}";
+        Binary::await_until("the complaint", || daemon.counted(errors) > n as f64);
+        assert_eq!(daemon.counted("config_last_load_successful"), 0.0);
+        assert_eq!(bearer(&daemon, old), "200", "{bad}");
+        assert_eq!(bearer(&daemon, new), "200", "{bad}");
+    }
+    std::fs::write(&file, two(old, new)).unwrap();
+    hang_up(&daemon);
+    daemon.await_count("config_last_load_successful", 1.0);
+    let (log, _) = daemon.stop();
+    assert!(!log.contains("token-number"), "{log}");
+}
