@@ -4,6 +4,7 @@
 pub mod daemon;
 pub mod figures;
 pub mod list;
+pub mod load;
 pub mod server;
 
 use std::path::PathBuf;

@@ -1,0 +1,147 @@
+//! What it costs to know who asks: signed and named triggers beside plain ones, and a sender who is
+//! known beside many who are not.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use match_list_processor::auth::{self, Auth, Key, Scheme, Validity};
+use match_list_processor::clock::Clock;
+use support::daemon::Daemon;
+use support::figures::{against, median_number, title};
+use support::list::{Edition, list};
+use support::load::{Load, load};
+
+const CONNECTIONS: usize = 64;
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_secs(3);
+/// Signed beforehand for each connection, more than it can ask in a round.
+const SIGNED: usize = 6_000;
+const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
+const FORGER: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRZY";
+const BODY: &str = "{\"source\":\"bench\"}";
+/// How long the forgers go on.
+const FLOOD: Duration = Duration::from_secs(10);
+/// Forged requests per second, all connections together.
+const FORGED: u32 = 10_000;
+
+fn main() {
+    title(
+        "door",
+        "signed and named POST /process beside plain ones; a known sender beside forgers",
+    );
+    let folders = ["door-plain", "door-signed"].map(support::folder);
+    let file = folders[0].join("list.json");
+    std::fs::write(&file, list(20, Edition::First)).expect("a list on disk");
+    let api = format!("file://{}", file.display());
+    let plain = Daemon::start(&folders[0], &api, &[("ADMIN_LISTEN", "off")]);
+    let guarded = [
+        ("ADMIN_LISTEN", "off"),
+        ("WEBHOOK_AUTH", "standard-webhooks"),
+        ("WEBHOOK_SECRET", SECRET),
+    ];
+    let guarded = Daemon::start(&folders[1], &api, &guarded);
+    rates(plain.address, guarded.address);
+    flood(guarded.address);
+}
+
+fn rates(plain: SocketAddr, guarded: SocketAddr) {
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let requests = (0..CONNECTIONS).map(|_| std::iter::repeat_with(plain_request));
+        let a = load(plain, requests.collect(), ROUND, None);
+        let b = load(guarded, signed_pool(SECRET, round), ROUND, None);
+        assert_eq!((a.refused, b.refused), (0, 0), "every one is accepted");
+        if round == 0 {
+            continue;
+        }
+        println!("  round {round}: plain {a}   signed {b}");
+        without.push(a.rate);
+        with.push(b.rate);
+    }
+    let ratio = median_number(with) / median_number(without);
+    against("signed / plain", ratio, "x", ">= 0.8", ratio >= 0.8);
+}
+
+/// A known sender asks 50 times a second, first alone, then beside the forgers.
+fn flood(guarded: SocketAddr) {
+    let known = |name: usize| {
+        let auth = signer(SECRET);
+        let requests = (0..usize::MAX).map(move |n| request(&auth, &format!("known-{name}-{n}")));
+        load(
+            guarded,
+            vec![requests],
+            FLOOD,
+            Some(Duration::from_millis(20)),
+        )
+    };
+    let alone = known(0);
+    let pause = Duration::from_secs(1) * u32::try_from(CONNECTIONS).unwrap_or(1) / FORGED;
+    let forgers = std::thread::spawn(move || {
+        let pool = signed_pool(FORGER, usize::MAX);
+        let endless: Vec<_> = pool.into_iter().map(Iterator::cycle).collect();
+        load(guarded, endless, FLOOD, Some(pause))
+    });
+    let beside = known(1);
+    let forged: Load = forgers.join().expect("no panic");
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = forged.refused as f64 / FLOOD.as_secs_f64();
+    println!("\n  known sender alone      {alone}");
+    println!("  beside forged requests  {beside}");
+    println!(
+        "  forged                  {rate:.0}/s, {} got 200",
+        forged.rate
+    );
+    let p99 = beside.p99.as_secs_f64() * 1e3;
+    against("p99 beside forgers", p99, "ms", "<= 25 ms", p99 <= 25.0);
+}
+
+fn signer(secret: &str) -> Auth {
+    let scheme = Scheme::StandardWebhooks;
+    let key = Key::new(scheme, "bench", secret, Validity::default());
+    Auth {
+        scheme,
+        keys: vec![key.expect("a secret")],
+        ..Auth::open()
+    }
+}
+
+/// For each connection what it asks, each request under a name of its own.
+fn signed_pool(
+    secret: &str,
+    round: usize,
+) -> Vec<impl Iterator<Item = Vec<u8>> + Clone + Send + 'static> {
+    let auth = signer(secret);
+    let named = |connection, n| request(&auth, &format!("bench-{round}-{connection}-{n}"));
+    let of = |connection| {
+        (0..SIGNED)
+            .map(|n| named(connection, n))
+            .collect::<Vec<_>>()
+    };
+    (0..CONNECTIONS)
+        .map(|connection| of(connection).into_iter())
+        .collect()
+}
+
+fn plain_request() -> Vec<u8> {
+    whole(String::new())
+}
+
+fn request(auth: &Auth, id: &str) -> Vec<u8> {
+    let now = Clock::system().unix();
+    let headers = auth::sign(auth, id, BODY.as_bytes(), now).expect("a secret that counts");
+    let lines = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"));
+    whole(lines.collect())
+}
+
+fn whole(more: String) -> Vec<u8> {
+    let length = BODY.len();
+    format!(
+        "POST /process HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n{more}\
+         content-length: {length}\r\n\r\n{BODY}"
+    )
+    .into_bytes()
+}
