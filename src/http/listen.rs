@@ -11,11 +11,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::MAX_HEADERS;
 use super::arrival;
 use super::framing::Ambiguous;
 use super::io::Guarded;
+use super::peer::Peer;
 use super::route::Site;
+use super::{MAX_HEADERS, Request};
 use crate::shutdown::raised;
 use crate::telemetry::labels::Closed;
 
@@ -86,10 +87,10 @@ impl Server {
                 () = raised(&mut ending) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => match Arc::clone(&permits).try_acquire_owned() {
+                    Ok((stream, address)) => match Arc::clone(&permits).try_acquire_owned() {
                         Ok(permit) => {
                             let life = Life::of(&stop, &end);
-                            connections.spawn(self.connection(stream, permit, life));
+                            connections.spawn(self.connection(stream, address.into(), permit, life));
                         }
                         Err(_) => self.closed(Closed::Limit),
                     },
@@ -111,13 +112,14 @@ impl Server {
     fn connection(
         &self,
         stream: TcpStream,
+        peer: Peer,
         permit: OwnedSemaphorePermit,
         life: Life,
     ) -> impl Future<Output = ()> + Send + 'static {
         let (site, limits) = (Arc::clone(&self.site), self.limits);
         async move {
             let _open = site.metrics.http_connections.guard(());
-            let reason = serve(stream, &site, limits, life).await;
+            let reason = serve(stream, peer, &site, limits, life).await;
             site.metrics.http_connections_closed.inc((reason,));
             drop(permit);
         }
@@ -125,13 +127,19 @@ impl Server {
 }
 
 /// From the connection's start to its end. Before its first request it holds next to nothing.
-async fn serve(stream: TcpStream, site: &Arc<Site>, limits: Limits, mut life: Life) -> Closed {
+async fn serve(
+    stream: TcpStream,
+    peer: Peer,
+    site: &Arc<Site>,
+    limits: Limits,
+    mut life: Life,
+) -> Closed {
     let _ = stream.set_nodelay(true);
     if let Err(closed) = first_head(&stream, limits.header_timeout, &mut life.stop).await {
         return closed;
     }
     life.many_requests &= !*life.stop.borrow();
-    Box::pin(answer(stream, site, limits, life)).await
+    Box::pin(answer(stream, peer, site, limits, life)).await
 }
 
 /// Waits for the first head; at a stop only for the rest of one.
@@ -162,6 +170,7 @@ async fn first_head(
 /// may be anything else that carries bytes both ways.
 pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    peer: Peer,
     site: &Arc<Site>,
     limits: Limits,
     stop: watch::Receiver<bool>,
@@ -170,11 +179,12 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
         stop,
         many_requests: true,
     };
-    answer(stream, site, limits, life).await
+    answer(stream, peer, site, limits, life).await
 }
 
 async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    peer: Peer,
     site: &Arc<Site>,
     limits: Limits,
     mut life: Life,
@@ -185,7 +195,8 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         limits.write_timeout,
         ambiguous.clone(),
     ));
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request| {
+        request.extensions_mut().insert(peer);
         let (site, ambiguous) = (Arc::clone(site), ambiguous.clone());
         // Boxed, so that a connection on which nothing is asked does not carry all that answering
         // may need.

@@ -15,6 +15,7 @@ mod io;
 mod listen;
 mod metrics;
 mod openapi;
+mod peer;
 mod problem;
 mod process;
 mod repeat;
@@ -22,6 +23,7 @@ mod route;
 mod status;
 
 pub use listen::{Limits, Server, serve_connection};
+pub use peer::Peer;
 pub use route::{Site, SiteKind};
 
 /// Header lines of a request.

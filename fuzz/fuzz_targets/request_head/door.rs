@@ -7,7 +7,7 @@ use match_list_processor::clock::Clock;
 use match_list_processor::config::{Config, Live, Source};
 use match_list_processor::cycle::Status;
 use match_list_processor::health::Health;
-use match_list_processor::http::{Limits, Site, SiteKind, serve_connection};
+use match_list_processor::http::{Limits, Peer, Site, SiteKind, serve_connection};
 use match_list_processor::store::{self, FeedState, NewTrigger, Store};
 use match_list_processor::telemetry::labels::TriggerSource;
 use match_list_processor::telemetry::metrics::Metrics;
@@ -87,7 +87,7 @@ impl Door {
         let client = Client::new(bytes, piece, Arc::clone(&answers));
         let stop = self.stop.subscribe();
         self.runtime
-            .block_on(serve_connection(client, &self.site, self.limits, stop));
+            .block_on(serve_connection(client, Peer::Unix, &self.site, self.limits, stop));
         std::mem::take(&mut *answers.lock().expect("one thread"))
     }
 }
