@@ -86,10 +86,17 @@ kill -TERM "$daemon"
 wait "$daemon"
 daemon=''
 
+say "the OpenAPI documents, by schemathesis"
+bash tests/openapi.sh
+bash tests/openapi.sh --control
+
 say "alerts, dashboards, deployment"
 bash tests/ops.sh
 
 say "dependencies, bill of materials, confinement"
 bash tests/supply.sh
+
+say "fuzz targets"
+bash tests/fuzz.sh
 
 say "all passed"

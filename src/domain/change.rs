@@ -1,5 +1,6 @@
 //! A change of one match: its category, its priority and who must know.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Declares a closed set of label values: the enum, its wire names and the list of all of them.
@@ -9,7 +10,7 @@ macro_rules! labels {
         $(#[$meta])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord,
-            serde::Serialize, serde::Deserialize,
+            serde::Serialize, serde::Deserialize, schemars::JsonSchema,
         )]
         pub enum $name {
             $($(#[$vmeta])* #[serde(rename = $label)] $variant,)+
@@ -110,7 +111,7 @@ labels! {
 ///
 /// `previous_value` and `current_value` may hold referees' names (never contact data): they belong
 /// in the store and in what is delivered, not in logs, spans, metrics or the public endpoints.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The match's id.
     pub match_id: i64,

@@ -3,10 +3,10 @@
 use std::str::FromStr;
 
 use http::StatusCode;
-use serde_json::json as value;
 
 use super::problem::{not_found, problem, unavailable};
 use super::route::Site;
+use super::view::{AcceptedList, Changes, DeliveryPage, Paused, Retried};
 use super::{Response, json};
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination};
@@ -40,7 +40,10 @@ pub async fn changes(site: &Site, query: Option<&str>) -> Response {
             let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id));
             json(
                 StatusCode::OK,
-                &value!({ "changes": rows, "next": next.flatten() }),
+                &Changes {
+                    changes: rows,
+                    next: next.flatten(),
+                },
             )
         }
         Err(error) => failed(&error),
@@ -75,7 +78,10 @@ pub async fn deliveries(site: &Site, query: Option<&str>) -> Response {
             let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id));
             json(
                 StatusCode::OK,
-                &value!({ "deliveries": rows, "next": next.flatten() }),
+                &DeliveryPage {
+                    deliveries: rows,
+                    next: next.flatten(),
+                },
             )
         }
         Err(error) => failed(&error),
@@ -93,7 +99,11 @@ pub async fn retry(site: &Site, id: &str) -> Response {
             tracing::info!(delivery = id, "an operator retries a dead delivery");
             json(
                 StatusCode::OK,
-                &value!({ "status": "success", "id": id, "state": "pending" }),
+                &Retried {
+                    status: "success",
+                    id,
+                    state: DeliveryState::Pending,
+                },
             )
         }
         Ok(false) => match site.store.delivery(id).await {
@@ -122,7 +132,10 @@ pub async fn pause(site: &Site, paused: bool) -> Response {
     tracing::info!(paused, "an operator {done} cycles and deliveries");
     json(
         StatusCode::OK,
-        &value!({ "status": "success", "paused": paused }),
+        &Paused {
+            status: "success",
+            paused,
+        },
     )
 }
 
@@ -148,7 +161,10 @@ pub async fn accept_snapshot(site: &Site) -> Response {
             site.status.wake();
             json(
                 StatusCode::OK,
-                &value!({ "status": "success", "trigger_id": accepted.id }),
+                &AcceptedList {
+                    status: "success",
+                    trigger_id: accepted.id,
+                },
             )
         }
         Err(error) => failed(&error),

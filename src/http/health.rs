@@ -3,28 +3,26 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use serde_json::json as value;
 
 use super::problem::unavailable;
 use super::route::Site;
 use super::status::SERVICE_NAME;
-use super::{Response, answer, json};
+use super::view::{
+    Authentication, Dependencies, DetailedHealth, Health, Probe, Queue, SecretState, StoreHealth,
+};
+use super::{Response, json};
 use crate::config::Config;
 use crate::domain::delivery::DeliveryState;
 use crate::health::{DependencyStatus, Level};
 
 /// The process is there.
 pub fn simple() -> Response {
-    answer(
-        StatusCode::OK,
-        "application/json",
-        r#"{"status":"healthy"}"#,
-    )
+    json(StatusCode::OK, &Probe { status: "healthy" })
 }
 
 /// The process need not be restarted.
 pub fn live() -> Response {
-    answer(StatusCode::OK, "application/json", r#"{"status":"alive"}"#)
+    json(StatusCode::OK, &Probe { status: "alive" })
 }
 
 /// The process takes triggers.
@@ -32,39 +30,35 @@ pub fn ready(site: &Site) -> Response {
     if site.status.is_draining() {
         return unavailable("Shutting down", 5);
     }
-    answer(StatusCode::OK, "application/json", r#"{"status":"ready"}"#)
+    json(StatusCode::OK, &Probe { status: "ready" })
 }
 
 /// The service as a whole, 503 when it cannot do its job.
 pub fn health(site: &Site) -> Response {
     let config = site.config.now();
     let level = site.health.overall(&site.store);
-    let dependencies: serde_json::Map<_, _> = site
-        .health
-        .dependencies()
-        .into_iter()
-        .map(|status| (status.name.to_owned(), value!(status.status)))
-        .collect();
-    let body = value!({
-        "service_name": SERVICE_NAME,
-        "status": level,
-        "mode": config.mode.mode.label(),
-        "processing": site.status.is_processing(),
-        "processing_count": site.status.cycles(),
-        "last_processing_time": site.status.last_end(),
-        "dependencies": dependencies,
-        "paused": site.status.is_paused(),
-        "held": site.status.held(),
-        "authentication": config.auth.scheme,
-        "warnings": config.warnings,
-        "timestamp": site.clock.unix(),
-    });
+    let dependencies = site.health.dependencies().into_iter();
+    let body = Health {
+        service_name: SERVICE_NAME,
+        status: level,
+        mode: config.mode.mode,
+        processing: site.status.is_processing(),
+        processing_count: site.status.cycles(),
+        last_processing_time: site.status.last_end(),
+        dependencies: dependencies.map(|one| (one.name, one.status)).collect(),
+        paused: site.status.is_paused(),
+        held: site.status.held(),
+        authentication: config.auth.scheme,
+        warnings: config.warnings.clone(),
+        timestamp: site.clock.unix(),
+    };
     json(code(level), &body)
 }
 
 /// Each neighbour, as it was when it was last asked.
 pub fn dependencies(site: &Site) -> Response {
-    json(StatusCode::OK, &value!({ "dependencies": by_name(site) }))
+    let dependencies = by_name(site);
+    json(StatusCode::OK, &Dependencies { dependencies })
 }
 
 /// Everything that is known without asking anybody.
@@ -72,45 +66,45 @@ pub async fn detailed(site: &Site) -> Response {
     let level = site.health.overall(&site.store);
     let config = site.config.now();
     let (waiting, oldest) = site.store.queue().await.unwrap_or((0, None));
-    let body = value!({
-        "service_name": SERVICE_NAME,
-        "version": env!("CARGO_PKG_VERSION"),
-        "status": level,
-        "mode": config.mode.mode.label(),
-        "processing": site.status.is_processing(),
-        "processing_count": site.status.cycles(),
-        "last_processing_time": site.status.last_end(),
-        "last_success_time": site.status.last_success(),
-        "dependencies": by_name(site),
-        "store": { "writable": site.store.is_writable() },
-        "queue": {
-            "waiting": waiting,
-            "capacity": config.store.queue_capacity,
-            "oldest": oldest,
+    let body = DetailedHealth {
+        service_name: SERVICE_NAME,
+        version: env!("CARGO_PKG_VERSION"),
+        status: level,
+        mode: config.mode.mode,
+        processing: site.status.is_processing(),
+        processing_count: site.status.cycles(),
+        last_processing_time: site.status.last_end(),
+        last_success_time: site.status.last_success(),
+        dependencies: by_name(site),
+        store: StoreHealth {
+            writable: site.store.is_writable(),
         },
-        "deliveries": outbox(site).await,
-        "held": site.status.held(),
-        "paused": site.status.is_paused(),
-        "authentication": {
-            "scheme": config.auth.scheme,
-            "secrets": secrets(site, &config),
+        queue: Queue {
+            waiting,
+            capacity: config.store.queue_capacity,
+            oldest,
         },
-        "warnings": config.warnings,
-        "timestamp": site.clock.unix(),
-    });
+        deliveries: outbox(site).await,
+        held: site.status.held(),
+        paused: site.status.is_paused(),
+        authentication: Authentication {
+            scheme: config.auth.scheme,
+            secrets: secrets(site, &config),
+        },
+        warnings: config.warnings.clone(),
+        timestamp: site.clock.unix(),
+    };
     json(code(level), &body)
 }
 
 /// The secrets by the names that people gave them.
-fn secrets(site: &Site, config: &Config) -> Vec<serde_json::Value> {
+fn secrets(site: &Site, config: &Config) -> Vec<SecretState> {
     let now = site.clock.unix();
-    let shown = config.auth.keys.iter().map(|key| {
-        value!({
-            "label": *key.label,
-            "valid": key.validity.holds(now),
-            "not_before": key.validity.from,
-            "not_after": key.validity.until,
-        })
+    let shown = config.auth.keys.iter().map(|key| SecretState {
+        label: key.label.to_string(),
+        valid: key.validity.holds(now),
+        not_before: key.validity.from,
+        not_after: key.validity.until,
     });
     shown.collect()
 }
@@ -125,9 +119,9 @@ async fn outbox(site: &Site) -> Option<BTreeMap<DeliveryState, usize>> {
     Some(by_state)
 }
 
-fn by_name(site: &Site) -> serde_json::Map<String, serde_json::Value> {
-    let named = |status: DependencyStatus| (status.name.to_owned(), value!(status));
-    site.health.dependencies().into_iter().map(named).collect()
+fn by_name(site: &Site) -> BTreeMap<&'static str, DependencyStatus> {
+    let dependencies = site.health.dependencies().into_iter();
+    dependencies.map(|status| (status.name, status)).collect()
 }
 
 fn code(level: Level) -> StatusCode {

@@ -85,7 +85,7 @@ pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
     };
     json(
         StatusCode::OK,
-        &expose::json(&site.metrics.gather(), &numbers),
+        &expose::key_figures(&site.metrics.gather(), &numbers),
     )
 }
 

@@ -1,83 +1,58 @@
-//! The contract in a form that tools read, built from the table of routes.
+//! The contract in a form that tools read: `OpenAPI` 3.1, made from the types of the answers.
+
+mod operations;
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::StatusCode;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::problem::Problem;
+use super::route::SiteKind;
 use super::{Response, answer};
-use crate::telemetry::labels::Route;
-
-/// One operation: its route, a sentence, and the status codes that it answers with.
-struct Operation(Route, &'static str, &'static [u16]);
-
-const OPERATIONS: &[Operation] = &[
-    Operation(Route::Root, "Who is there", &[200]),
-    Operation(
-        Route::Process,
-        "Ask for a look at the list",
-        &[200, 400, 408, 413, 429, 503],
-    ),
-    Operation(Route::Trigger, "What became of a trigger", &[200, 404, 503]),
-    Operation(Route::Health, "The service as a whole", &[200, 503]),
-    Operation(Route::HealthSimple, "The process is there", &[200]),
-    Operation(
-        Route::HealthDependencies,
-        "Each neighbour as last probed",
-        &[200, 503],
-    ),
-    Operation(
-        Route::HealthDetailed,
-        "Everything known of the service's health",
-        &[200, 503],
-    ),
-    Operation(Route::Livez, "The process need not be restarted", &[200]),
-    Operation(Route::Readyz, "Triggers are taken", &[200, 503]),
-    Operation(Route::Status, "The last few cycles", &[200, 503]),
-    Operation(
-        Route::StatusDetailed,
-        "The kept history and the settings",
-        &[200, 503],
-    ),
-    Operation(
-        Route::Metrics,
-        "Key figures as JSON, or Prometheus text",
-        &[200],
-    ),
-    Operation(Route::MetricsProm, "Prometheus text", &[200]),
-    Operation(Route::OpenApi, "This document", &[200]),
-];
+use operations::{Body, Operation, operators, public};
 
 /// The parser answers what it refuses by itself, before this program sees a request.
 const DESCRIPTION: &str = "Watches a match list and tells what changed. An error is a problem \
      (RFC 9457), but for what cannot be read as HTTP: the answer to that is 400, or 431 to a head \
-     that is too large, without a body, and the connection is closed.";
+     that is too large, without a body, and the connection is closed. HEAD works where GET does.";
 
 /// `GET /openapi.json`.
-pub fn document() -> Response {
-    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
-    let bytes =
-        DOCUMENT.get_or_init(|| Bytes::from(serde_json::to_vec(&build()).unwrap_or_default()));
+pub fn document(kind: SiteKind) -> Response {
+    static DOCUMENTS: [OnceLock<Bytes>; 2] = [OnceLock::new(), OnceLock::new()];
+    let (document, kind) = match kind {
+        SiteKind::Admin => (&DOCUMENTS[1], SiteKind::Admin),
+        SiteKind::Public | SiteKind::Metrics => (&DOCUMENTS[0], SiteKind::Public),
+    };
+    let written = || Bytes::from(serde_json::to_vec(&build(kind)).unwrap_or_default());
+    let bytes = document.get_or_init(written);
     answer(StatusCode::OK, "application/json", bytes.clone())
 }
 
-fn build() -> Value {
-    let paths: Map<String, Value> = OPERATIONS
-        .iter()
-        .map(|Operation(route, summary, codes)| {
-            let method = if *route == Route::Process {
-                "post"
-            } else {
-                "get"
-            };
-            (
-                route.label().to_owned(),
-                json!({ method: operation(*route, summary, codes) }),
-            )
+/// The document about a listener.
+fn build(kind: SiteKind) -> Value {
+    let settings = SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
         })
-        .collect();
-    json!({
+        .for_serialize();
+    let mut schemas = SchemaGenerator::new(settings);
+    let operations = match kind {
+        SiteKind::Admin => operators(&mut schemas),
+        SiteKind::Public | SiteKind::Metrics => public(&mut schemas),
+    };
+    let problem = schemas.subschema_for::<Problem<'static>>().to_value();
+    let mut paths = Map::new();
+    for operation in operations {
+        let path = operation.route.label().to_owned();
+        let written = json!({ operation.method: written(operation, &problem) });
+        paths.insert(path, written);
+    }
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "match-list-processor",
@@ -86,94 +61,94 @@ fn build() -> Value {
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "paths": paths,
-        "components": { "schemas": { "Problem": problem_schema() } },
-    })
-}
-
-fn operation(route: Route, summary: &str, codes: &[u16]) -> Value {
-    let responses: Map<String, Value> = codes
-        .iter()
-        .map(|&code| (code.to_string(), response(route, code)))
-        .collect();
-    let mut operation = json!({ "summary": summary, "responses": responses });
-    if route == Route::Trigger {
-        operation["parameters"] = json!([{
-            "name": "id", "in": "path", "required": true, "schema": { "type": "string" },
-        }]);
-    }
-    if route == Route::Process {
-        operation["parameters"] = json!([{
-            "name": "Prefer", "in": "header", "required": false,
-            "description": "wait=N waits up to N seconds for the cycle (RFC 7240)",
-            "schema": { "type": "string" },
-        }]);
-        operation["requestBody"] = json!({
-            "required": false,
-            "description": "Kept as trigger_data if it is JSON of at most 64 KiB",
-            "content": { "*/*": { "schema": {} } },
+        "components": { "schemas": schemas.take_definitions(true) },
+    });
+    if kind == SiteKind::Admin {
+        document["components"]["securitySchemes"] = json!({
+            "token": { "type": "http", "scheme": "bearer", "description": "ADMIN_TOKEN" },
         });
+        // Without a token in the settings, local programs need none.
+        document["security"] = json!([{}, { "token": [] }]);
     }
-    operation
+    document
 }
 
-fn response(route: Route, code: u16) -> Value {
-    let description = StatusCode::from_u16(code)
-        .ok()
-        .and_then(|code| code.canonical_reason())
-        .unwrap_or("Answer");
-    let busy = route == Route::Process && code == 429;
-    let unhealthy = matches!(route, Route::Health | Route::HealthDetailed) && code == 503;
-    if code >= 400 && !busy && !unhealthy {
-        let schema = json!({ "$ref": "#/components/schemas/Problem" });
-        return json!({
-            "description": description,
-            "content": { "application/problem+json": { "schema": schema } },
-        });
+fn written(operation: Operation, problem: &Value) -> Value {
+    let mut answers: Map<String, Value> = Map::new();
+    for (code, body) in operation.answers {
+        let description = StatusCode::from_u16(code).ok();
+        let description = description.and_then(|code| code.canonical_reason());
+        let answer = answers.entry(code.to_string()).or_insert_with(
+            || json!({ "description": description.unwrap_or("Answer"), "content": {} }),
+        );
+        let content = &mut answer["content"];
+        match body {
+            Body::Json(schema) => content["application/json"] = json!({ "schema": schema }),
+            Body::Text => content["text/plain"] = json!({ "schema": { "type": "string" } }),
+            Body::Problem => {
+                content["application/problem+json"] = json!({ "schema": problem });
+            }
+        }
     }
-    let json_body = json!({ "schema": { "type": "object" } });
-    let text_body = json!({ "schema": { "type": "string" } });
-    let content = match route {
-        Route::MetricsProm => json!({ "text/plain": text_body }),
-        Route::Metrics => json!({ "application/json": json_body, "text/plain": text_body }),
-        _ => json!({ "application/json": json_body }),
-    };
-    json!({ "description": description, "content": content })
-}
-
-fn problem_schema() -> Value {
-    json!({
-        "type": "object",
-        "required": ["type", "title", "status", "detail", "request_id"],
-        "properties": {
-            "type": { "type": "string" },
-            "title": { "type": "string" },
-            "status": { "type": "integer" },
-            "detail": { "type": "string" },
-            "request_id": { "type": "string" },
-        },
-    })
+    let mut written = json!({
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "responses": answers,
+    });
+    if !operation.parameters.is_empty() {
+        written["parameters"] = operation.parameters.into();
+    }
+    if let Some(body) = operation.takes {
+        written["requestBody"] = body;
+    }
+    written
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::labels::Route;
+
+    const RENEW: &str = "UPDATE_DOCS=1 cargo test --lib openapi";
+
+    fn paths(kind: SiteKind) -> Vec<String> {
+        let document = build(kind);
+        let paths = document["paths"].as_object().unwrap();
+        paths.keys().cloned().collect()
+    }
 
     #[test]
-    fn every_public_route_is_described() {
-        let document = build();
-        let admin = [
-            Route::Changes,
-            Route::Deliveries,
-            Route::DeliveryRetry,
-            Route::Pause,
-            Route::Resume,
-            Route::SnapshotAccept,
-            Route::Unmatched,
-        ];
-        for route in Route::ALL.iter().filter(|route| !admin.contains(route)) {
+    fn every_route_is_described_where_it_is_served() {
+        let (public, admin) = (paths(SiteKind::Public), paths(SiteKind::Admin));
+        for route in Route::ALL
+            .iter()
+            .filter(|route| **route != Route::Unmatched)
+        {
+            let path = route.label().to_owned();
             assert!(
-                document["paths"][route.label()].is_object(),
-                "{route} is missing"
+                public.contains(&path) || admin.contains(&path),
+                "{path} is missing"
+            );
+        }
+        let both: Vec<_> = public.iter().filter(|path| admin.contains(path)).collect();
+        assert_eq!(both, ["/openapi.json"]);
+    }
+
+    #[test]
+    fn the_documents_in_docs_are_these() {
+        for (kind, name) in [
+            (SiteKind::Public, "openapi.json"),
+            (SiteKind::Admin, "openapi-admin.json"),
+        ] {
+            let path = format!("{}/docs/{name}", env!("CARGO_MANIFEST_DIR"));
+            let made = serde_json::to_string_pretty(&build(kind)).unwrap() + "\n";
+            if std::env::var_os("UPDATE_DOCS").is_some() {
+                std::fs::write(&path, &made).unwrap();
+            }
+            let kept = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                kept == made,
+                "docs/{name} is not what the code says; run {RENEW}"
             );
         }
     }

@@ -1,16 +1,23 @@
 //! Errors as RFC 9457 problem details. Nothing internal appears in one.
 
 use http::{HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Response, answer};
 
-#[derive(Serialize)]
-struct Problem<'a> {
+/// What went wrong (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+pub struct Problem<'a> {
+    /// `about:blank`: the title says it all.
     r#type: &'static str,
+    /// The status in words.
     title: &'a str,
+    /// The status.
     status: u16,
+    /// What to do about it.
     detail: &'a str,
+    /// To be found in the log of the daemon by, where that has a line about it.
     request_id: String,
 }
 

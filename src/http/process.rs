@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::Span;
 
@@ -11,6 +10,7 @@ use super::admit::Admission;
 use super::body::ReadBody;
 use super::problem::{not_found, problem, retry_after, unavailable};
 use super::route::Site;
+use super::view::{Busy, TriggerView, Triggered, Waited};
 use super::{Request, Response, json};
 use crate::store::{Accepted, CycleRecord, NewTrigger, StoreError, Taken, TriggerState};
 use crate::telemetry::labels::{TriggerResult, TriggerSource};
@@ -22,40 +22,6 @@ const MAX_WAIT: Duration = Duration::from_mins(5);
 const RETRY_FULL: u32 = 5;
 /// When to come back after the store failed to write, in seconds.
 const RETRY_STORE: u32 = 10;
-
-#[derive(Serialize)]
-struct Triggered<'a> {
-    status: &'static str,
-    message: &'static str,
-    processing_count: u64,
-    queued: bool,
-    trigger_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct Waited<'a> {
-    message: &'static str,
-    processing_count: u64,
-    queued: bool,
-    trigger_id: &'a str,
-    #[serde(flatten)]
-    record: CycleRecord,
-}
-
-#[derive(Serialize)]
-struct Busy {
-    status: &'static str,
-    message: String,
-    processing_count: u64,
-}
-
-#[derive(Serialize)]
-struct TriggerView<'a> {
-    trigger_id: &'a str,
-    status: TriggerState,
-    accepted: f64,
-    processing_id: Option<String>,
-}
 
 /// Stores a trigger, then says so.
 pub async fn process(site: &Site, request: Request, span: &Span) -> Response {

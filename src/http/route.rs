@@ -174,7 +174,7 @@ impl Site {
             Route::Metrics => metrics::negotiated(self, request.headers()).await,
             Route::MetricsProm => metrics::prometheus(self).await,
             Route::Trigger => process::trigger(self, parameter).await,
-            Route::OpenApi => openapi::document(),
+            Route::OpenApi => openapi::document(self.kind),
             _ => not_found(),
         }
     }
@@ -192,6 +192,7 @@ impl Site {
             Route::Pause => admin::pause(self, true).await,
             Route::Resume => admin::pause(self, false).await,
             Route::SnapshotAccept => admin::accept_snapshot(self).await,
+            Route::OpenApi => openapi::document(self.kind),
             _ => not_found(),
         }
     }
@@ -239,6 +240,7 @@ fn operators(path: &str) -> Option<(Route, &str)> {
         "/pause" => Route::Pause,
         "/resume" => Route::Resume,
         "/snapshot/accept" => Route::SnapshotAccept,
+        "/openapi.json" => Route::OpenApi,
         _ => return None,
     };
     Some((route, ""))

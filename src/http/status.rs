@@ -1,10 +1,12 @@
 //! `GET /`, `/status` and `/status/detailed`.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
-use serde_json::{Value, json as value};
 
 use super::problem::problem;
 use super::route::Site;
+use super::view::{DetailedStatus, Root, Status};
 use super::{Response, json};
 
 /// Records that `/status` shows.
@@ -20,16 +22,16 @@ pub fn root(site: &Site) -> Response {
     } else {
         "running"
     };
-    let body = value!({
-        "service_name": SERVICE_NAME,
-        "version": env!("CARGO_PKG_VERSION"),
-        "mode": site.config.now().mode.mode.label(),
-        "status": state,
-        "processing": site.status.is_processing(),
-        "processing_count": site.status.cycles(),
-        "last_processing_time": site.status.last_end(),
-        "paused": site.status.is_paused(),
-    });
+    let body = Root {
+        service_name: SERVICE_NAME,
+        version: env!("CARGO_PKG_VERSION"),
+        mode: site.config.now().mode.mode,
+        status: state,
+        processing: site.status.is_processing(),
+        processing_count: site.status.cycles(),
+        last_processing_time: site.status.last_end(),
+        paused: site.status.is_paused(),
+    };
     json(StatusCode::OK, &body)
 }
 
@@ -43,13 +45,14 @@ pub async fn status(site: &Site) -> Response {
 
 /// The whole history that is kept, and the settings without secrets.
 pub async fn detailed(site: &Site) -> Response {
-    let Some(mut body) = common(site, site.config.now().store.history_limit).await else {
+    let config = site.config.now();
+    let Some(status) = common(site, config.store.history_limit).await else {
         return unreadable();
     };
-    let settings = site.config.now().effective();
-    let mut configuration: serde_json::Map<String, Value> = settings
+    let settings = config.effective();
+    let mut configuration: BTreeMap<String, String> = settings
         .into_iter()
-        .map(|setting| (setting.name.to_lowercase(), Value::String(setting.value)))
+        .map(|setting| (setting.name.to_lowercase(), setting.value))
         .collect();
     // One setting under both names that clients know, whichever of them it was set by.
     let names = ["api_base_url", "fogis_api_client_url"];
@@ -58,22 +61,28 @@ pub async fn detailed(site: &Site) -> Response {
     for name in names {
         configuration.insert(name.to_owned(), set.clone());
     }
-    body["configuration"] = Value::Object(configuration);
+    let body = DetailedStatus {
+        status,
+        configuration,
+    };
     json(StatusCode::OK, &body)
 }
 
-async fn common(site: &Site, records: usize) -> Option<Value> {
-    let history = site.store.history(records).await.ok()?;
-    Some(value!({
-        "processing_count": site.status.cycles(),
-        "last_processing_time": site.status.last_end(),
-        "last_changes_detected": site.status.last_changed(),
-        "processing_history": history,
-        "service_status": if site.status.is_draining() { "stopping" } else { "ready" },
-        "currently_processing": site.status.is_processing(),
-        "held": site.status.held(),
-        "paused": site.status.is_paused(),
-    }))
+async fn common(site: &Site, records: usize) -> Option<Status> {
+    Some(Status {
+        processing_history: site.store.history(records).await.ok()?,
+        processing_count: site.status.cycles(),
+        last_processing_time: site.status.last_end(),
+        last_changes_detected: site.status.last_changed(),
+        service_status: if site.status.is_draining() {
+            "stopping"
+        } else {
+            "ready"
+        },
+        currently_processing: site.status.is_processing(),
+        held: site.status.held(),
+        paused: site.status.is_paused(),
+    })
 }
 
 fn unreadable() -> Response {

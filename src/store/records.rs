@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -11,7 +12,7 @@ use super::error::StoreError;
 use crate::domain::change::{Category, Change, Priority};
 
 /// How many matches a cycle found new, updated and gone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordedChanges {
     /// Matches that were not known.
     pub new: usize,
@@ -24,7 +25,7 @@ pub struct RecordedChanges {
 }
 
 /// One cycle in the history; the JSON form is the public contract.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CycleRecord {
     /// `webhook_<unix>_<n>`, n being the cycle's number.
     pub processing_id: String,
@@ -57,7 +58,7 @@ pub struct CycleRecord {
 }
 
 /// How far the deliveries of a cycle have come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deliveries {
     /// All that the cycle planned.
     pub total: usize,
@@ -73,7 +74,7 @@ pub struct Deliveries {
 }
 
 /// A change with its place in the store.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ChangeRow {
     /// Grows with time.
     pub id: i64,

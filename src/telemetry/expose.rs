@@ -2,7 +2,8 @@
 
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, TextEncoder};
-use serde_json::{Value, json as value};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::family::PREFIX;
 
@@ -18,6 +19,25 @@ pub struct StatusNumbers {
     pub recent_processes: usize,
 }
 
+/// Key figures, from the same counters as the Prometheus text.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct KeyFigures {
+    /// Cycles since the start of the process.
+    pub total_processing_count: u64,
+    /// Seconds that a cycle takes.
+    pub average_duration: f64,
+    /// Of all cycles, from 0 to 1.
+    pub success_rate: f64,
+    /// Cycles that found changes, of all, from 0 to 1.
+    pub changes_detection_rate: f64,
+    /// When the last cycle ended.
+    pub last_processing_time: Option<f64>,
+    /// Cycles in the history.
+    pub recent_processes: usize,
+    /// Whether a cycle runs.
+    pub currently_processing: bool,
+}
+
 /// The text form.
 #[must_use]
 pub fn text(families: &[MetricFamily]) -> String {
@@ -30,7 +50,7 @@ pub fn text(families: &[MetricFamily]) -> String {
 /// The JSON form.
 #[must_use]
 #[allow(clippy::cast_precision_loss)] // No count of cycles comes near 2^52.
-pub fn json(families: &[MetricFamily], numbers: &StatusNumbers) -> Value {
+pub fn key_figures(families: &[MetricFamily], numbers: &StatusNumbers) -> KeyFigures {
     let total = sum(families, "cycles_total", |_| true);
     let success = sum(families, "cycles_total", |outcome| outcome == "success");
     let changed = sum(families, "cycles_with_changes_total", |_| true);
@@ -39,15 +59,15 @@ pub fn json(families: &[MetricFamily], numbers: &StatusNumbers) -> Value {
     // The counts are whole numbers that a gather holds as floats.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let total_count = total as u64;
-    value!({
-        "total_processing_count": total_count,
-        "average_duration": ratio(seconds, count as f64),
-        "success_rate": ratio(success, total),
-        "changes_detection_rate": ratio(changed, total),
-        "last_processing_time": numbers.last_processing_time,
-        "recent_processes": numbers.recent_processes,
-        "currently_processing": running > 0.0,
-    })
+    KeyFigures {
+        total_processing_count: total_count,
+        average_duration: ratio(seconds, count as f64),
+        success_rate: ratio(success, total),
+        changes_detection_rate: ratio(changed, total),
+        last_processing_time: numbers.last_processing_time,
+        recent_processes: numbers.recent_processes,
+        currently_processing: running > 0.0,
+    }
 }
 
 /// Three decimals; nothing divided by nothing is 0.
@@ -161,7 +181,8 @@ mod tests {
     #[test]
     fn the_json_form_is_computed_from_the_same_families() {
         let metrics = Metrics::new();
-        let empty = json(&metrics.gather(), &StatusNumbers::default());
+        let empty = key_figures(&metrics.gather(), &StatusNumbers::default());
+        let empty = serde_json::to_value(empty).unwrap();
         assert_eq!(empty["success_rate"], 0.0);
         assert_eq!(empty["average_duration"], 0.0);
         for (outcome, seconds) in [
@@ -180,8 +201,9 @@ mod tests {
             last_processing_time: Some(5.5),
             recent_processes: 3,
         };
-        let shown = json(&metrics.gather(), &numbers);
-        let expected = value!({
+        let shown = key_figures(&metrics.gather(), &numbers);
+        let shown = serde_json::to_value(shown).unwrap();
+        let expected = serde_json::json!({
             "total_processing_count": 3,
             "average_duration": 2.333,
             "success_rate": 0.667,

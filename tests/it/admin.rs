@@ -75,7 +75,7 @@ async fn without_a_token_a_page_in_a_browser_gets_nothing() {
 async fn each_listener_has_its_own_endpoints() {
     let daemon = daemon(&[("METRICS_LISTEN", "127.0.0.1:0")]).await;
     let scrapers = daemon.scrapers.clone().unwrap();
-    let public = ["/", "/status", "/openapi.json", "/health"];
+    let public = ["/", "/status", "/health"];
     let probes = [
         "/health/simple",
         "/livez",
@@ -99,6 +99,7 @@ async fn each_listener_has_its_own_endpoints() {
     }
     for (listener, path, code) in [
         (&scrapers, "/process", 404),
+        (&scrapers, "/openapi.json", 404),
         (&daemon.admin, "/process", 404),
         (&daemon.public, "/pause", 404),
         (&daemon.admin, "/changes", 405),

@@ -96,7 +96,7 @@ pub enum Settlement {
 }
 
 /// A delivery as the administration listener shows it.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct DeliveryRow {
     /// The id.
     pub id: i64,
