@@ -21,6 +21,7 @@ that `tests/run.sh` runs every time.
 |---|---|
 | an acknowledged trigger survives `kill -9`, and a cycle that starts after it serves it | `kill`, `shutdown` |
 | the same for a power cut | `power` |
+| a request with a name that comes again triggers nothing more, over crashes too | `kill`, `cargo test --test it repeats` |
 | a committed change leads to its deliveries; a repeat carries the same id; order is kept per destination and match | `kill`, `shutdown`, `cargo test --test it outages` |
 | the exported list is whole, old or new | `kill`, `power` |
 | what no honest client sends is refused, and nobody else notices | `edge`, `slow` |

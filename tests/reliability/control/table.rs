@@ -50,16 +50,32 @@ pub const CONTROLS: &[(Weakening, &[&str])] = &[
 ];
 
 /// More of them, which a campaign has the time for.
-pub const MORE: &[(Weakening, &[&str])] = &[(
-    Weakening {
-        name: "keeping-memory-of-connections",
-        edits: &[Edit {
-            file: "src/http/listen.rs",
-            text: "            drop(permit);\n",
-            replacement: "            drop(permit);
+pub const MORE: &[(Weakening, &[&str])] = &[
+    (
+        Weakening {
+            name: "forgetting-names-in-a-crash",
+            edits: &[Edit {
+                file: "src/store/requests.rs",
+                text: "    let accepted = insert(",
+                replacement: "
+    let place = \"CREATE TEMP TABLE IF NOT EXISTS requests AS SELECT * FROM main.requests\";
+    tx.execute_batch(place)?;
+    let accepted = insert(",
+            }],
+        },
+        &["kill", "--rounds", "50"],
+    ),
+    (
+        Weakening {
+            name: "keeping-memory-of-connections",
+            edits: &[Edit {
+                file: "src/http/listen.rs",
+                text: "            drop(permit);\n",
+                replacement: "            drop(permit);
             std::mem::forget(vec![1_u8; 8192]);
 ",
-        }],
-    },
-    &["slow"],
-)];
+            }],
+        },
+        &["slow"],
+    ),
+];

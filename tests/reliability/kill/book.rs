@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::load::{Acknowledged, Told};
+use super::load::{Acknowledged, Named, Told};
 
 /// What must hold for as long as the folder lives.
 #[derive(Debug, Default)]
 pub struct Book {
     /// Acknowledged, and not yet seen to be served.
     pub acknowledged: Vec<Acknowledged>,
+    /// Requests with a name whose senders were told nothing, or no.
+    pub unknown: Vec<Named>,
     /// Seen to be served, by which cycle.
     pub served: BTreeMap<String, String>,
     /// The highest count of cycles that anybody was told.
@@ -28,6 +30,7 @@ pub struct Book {
 impl Book {
     pub fn note(&mut self, told: Told) {
         self.acknowledged.extend(told.acknowledged);
+        self.unknown.extend(told.unknown_named);
         self.cycles = self.cycles.max(told.cycles);
         self.delivered.extend(told.delivered);
     }
@@ -56,6 +59,7 @@ pub struct Tally {
     pub in_flight: u32,
     pub repeats: u32,
     pub dead: u32,
+    pub named: u32,
 }
 
 impl Tally {
@@ -77,5 +81,6 @@ impl Tally {
         self.in_flight += other.in_flight;
         self.repeats += other.repeats;
         self.dead += other.dead;
+        self.named += other.named;
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::book::{Book, Tally};
 use super::fuse::{Fuse, Moment};
 use super::lists::Lists;
-use super::load::{Acknowledged, Load, post, unix};
+use super::load::{Acknowledged, Load, Named, post, unix};
 use super::receiver::{Fate, Receiver};
 use super::{aftermath, settled};
 use crate::support::daemon::{Daemon, PATIENCE, Start, request};
@@ -196,6 +196,7 @@ impl Folder<'_> {
         self.check_start(&daemon)?;
         receiver.await_health_asked()?;
         receiver.healthy(true);
+        self.send_again(&daemon)?;
         let (sent, calm) = (unix(), Fuse::default());
         let (status, answer) = post(daemon.public, "", "Prefer: wait=20\r\n", &calm)?;
         promise!(
@@ -203,11 +204,50 @@ impl Folder<'_> {
             "with all neighbours well a trigger was answered {status} {answer}"
         );
         let id = answer["trigger_id"].as_str().context("no id")?.to_owned();
-        self.book.acknowledged.push(Acknowledged { id, sent });
+        self.book.acknowledged.push(Acknowledged {
+            id,
+            sent,
+            named: None,
+        });
         self.work_off(&daemon)?;
         self.check(&daemon, last)?;
         self.tally.settled += 1;
         self.end(daemon)
+    }
+
+    /// Every request with a name comes again: one that was acknowledged leads to its trigger and no
+    /// other; one whose sender was told nothing to one trigger, however often it comes.
+    fn send_again(&mut self, daemon: &Daemon) -> Result<()> {
+        let calm = Fuse::default();
+        let again = |named: &Named| -> Result<String> {
+            let (status, answer) = post(daemon.public, &named.body, &named.header(), &calm)?;
+            promise!(
+                status == 200,
+                "sent again it was answered {status} {answer}"
+            );
+            Ok(answer["trigger_id"].as_str().context("no id")?.to_owned())
+        };
+        for acknowledged in &self.book.acknowledged {
+            let Some(named) = &acknowledged.named else {
+                continue;
+            };
+            let id = again(named)?;
+            promise!(
+                id == acknowledged.id,
+                "{} was acknowledged, and its request led to {id} when it came again",
+                acknowledged.id
+            );
+            self.tally.named += 1;
+        }
+        for named in std::mem::take(&mut self.book.unknown) {
+            let (first, second) = (again(&named)?, again(&named)?);
+            promise!(
+                first == second,
+                "one request led to {first} and to {second}"
+            );
+            self.tally.named += 1;
+        }
+        Ok(())
     }
 
     /// In order, killed while it ends, or killed while it has nothing to do.

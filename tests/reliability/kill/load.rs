@@ -21,6 +21,22 @@ pub struct Acknowledged {
     pub id: String,
     /// When its request was sent, Unix seconds.
     pub sent: f64,
+    /// What its request was, if it had a name.
+    pub named: Option<Named>,
+}
+
+/// A request with a name, which may come again.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub key: String,
+    pub body: String,
+}
+
+impl Named {
+    /// The header that carries the name.
+    pub fn header(&self) -> String {
+        format!("Idempotency-Key: {}\r\n", self.key)
+    }
 }
 
 /// What the clients of one life were told.
@@ -29,6 +45,8 @@ pub struct Told {
     pub acknowledged: Vec<Acknowledged>,
     /// Sent and not answered, or not with 200.
     pub unknown: u32,
+    /// Those of them that had a name.
+    pub unknown_named: Vec<Named>,
     /// The highest count of cycles that `/status` told.
     pub cycles: u64,
     /// Deliveries that were told to be delivered.
@@ -71,6 +89,7 @@ impl Load {
             let one = sender.join().expect("a sender panicked")?;
             told.acknowledged.extend(one.acknowledged);
             told.unknown += one.unknown;
+            told.unknown_named.extend(one.unknown_named);
         }
         Ok(told)
     }
@@ -91,24 +110,30 @@ fn send(
     while !stop.load(Ordering::SeqCst) {
         let sent = unix();
         let body = format!("{{\"n\":{}}}", rng.u32(..));
-        let wait = if rng.u8(..4) == 0 {
-            "Prefer: wait=1\r\n"
-        } else {
-            ""
-        };
-        match post(public, &body, wait, fuse) {
+        let mut headers = String::new();
+        if rng.u8(..4) == 0 {
+            headers.push_str("Prefer: wait=1\r\n");
+        }
+        let named = rng.bool().then(|| Named {
+            key: format!("{:032x}", rng.u128(..)),
+            body: body.clone(),
+        });
+        headers.extend(named.as_ref().map(Named::header));
+        match post(public, &body, &headers, fuse) {
             Ok((200, answer)) => {
                 let id = answer["trigger_id"].as_str();
                 let id = id.with_context(|| format!("200 without an id: {answer}"))?;
                 let id = id.to_owned();
-                told.acknowledged.push(Acknowledged { id, sent });
+                told.acknowledged.push(Acknowledged { id, sent, named });
             }
             Ok((status, answer)) => {
                 ensure!(status == 503 || status == 429, "{status}: {answer}");
                 told.unknown += 1;
+                told.unknown_named.extend(named);
             }
             Err(_) => {
                 told.unknown += 1;
+                told.unknown_named.extend(named);
                 // It is dead, or will be noticed to be alive by the next request.
                 std::thread::sleep(Duration::from_millis(1));
             }

@@ -150,6 +150,7 @@ fn summary(args: &Args, rounds: u64, begun: Instant, tally: &Tally) -> Summary {
     summary.figure("uploads", tally.uploads);
     summary.figure("uploads that were repeats, each explained", tally.repeats);
     summary.figure("dead letters, each explained and retried", tally.dead);
+    summary.figure("requests with a name, sent again", tally.named);
     // The first of these ends the run.
     summary.figure("acknowledged triggers lost", 0);
     summary.figure("deliveries lost", 0);
