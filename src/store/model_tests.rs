@@ -10,14 +10,18 @@ use super::*;
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::telemetry::labels::TriggerSource;
 
-const CAPACITY: usize = 6;
+const CAPACITY: usize = 3;
 /// More cycles than a run of operations has: nothing is forgotten.
 const HISTORY: usize = 100;
 const GIVE_UP_AFTER: u32 = 3;
+/// How long a request's name is remembered.
+const WEEK: u32 = 7 * 24 * 3600;
 
 #[derive(Clone, Debug)]
 enum Op {
     Accept,
+    /// A request with one of a few names and one of two bodies.
+    Named(u8, u8),
     /// A cycle that found these matches and makes these files.
     Success {
         upserts: Vec<i64>,
@@ -61,6 +65,7 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         4 => Just(Op::Accept),
+        3 => (0..3_u8, 0..2_u8).prop_map(|(name, body)| Op::Named(name, body)),
         3 => (ids(), ids(), files).prop_map(|(upserts, gone, files)| Op::Success { upserts, gone, files }),
         2 => Just(Op::Failure),
         1 => Just(Op::Older),
@@ -68,6 +73,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => end.prop_map(Op::Settle),
         1 => Just(Op::Retry),
         2 => (1..30_u32).prop_map(Op::Pass),
+        1 => (WEEK - 20..WEEK + 20).prop_map(Op::Pass),
         1 => any::<bool>().prop_map(Op::Pause),
         1 => Just(Op::Restart),
         1 => Just(Op::Crash),
@@ -90,6 +96,8 @@ struct Row {
 struct Model {
     triggers: Vec<(String, TriggerState, u32)>,
     served: usize,
+    /// By name: the trigger, the body, and when it was accepted.
+    names: BTreeMap<u8, (usize, u8, f64)>,
     matches: BTreeMap<i64, u64>,
     rows: Vec<Row>,
     cycles: u64,
@@ -202,6 +210,7 @@ impl Pair {
     async fn apply(&mut self, op: Op) {
         match op {
             Op::Accept => self.accept().await,
+            Op::Named(name, body) => self.accept_once(name, body).await,
             Op::Success {
                 upserts,
                 gone,
@@ -277,25 +286,65 @@ impl Pair {
     }
 
     async fn accept(&mut self) {
-        let trigger = NewTrigger {
+        let accepted = self.store.accept(self.trigger()).await;
+        self.accepted(accepted);
+    }
+
+    fn trigger(&self) -> NewTrigger {
+        NewTrigger {
             source: TriggerSource::Webhook,
             accepted: self.model.now,
             traceparent: None,
             data: None,
             size: 0,
-        };
+        }
+    }
+
+    /// Notes a new trigger; false if there was no room for it.
+    fn accepted(&mut self, accepted: Result<Accepted, StoreError>) -> bool {
         let waiting = self.model.triggers.len() - self.model.served;
-        match self.store.accept(trigger).await {
+        match accepted {
             Ok(accepted) => {
                 assert!(waiting < CAPACITY);
                 assert_eq!(accepted.ahead, waiting);
                 let pending = (accepted.id, TriggerState::Pending, 0);
                 self.model.triggers.push(pending);
+                true
             }
             Err(error) => {
                 assert!(matches!(error, StoreError::QueueFull(_)), "{error}");
                 assert_eq!(waiting, CAPACITY);
+                false
             }
+        }
+    }
+
+    async fn accept_once(&mut self, name: u8, body: u8) {
+        let request = RequestName {
+            id: [name; 16],
+            body: [body; 16],
+        };
+        let now = self.model.now;
+        let taken = self.store.accept_once(request, self.trigger()).await;
+        let young = |(_, _, at): &&(usize, u8, f64)| now - at < f64::from(WEEK);
+        let Some(&(first, known, _)) = self.model.names.get(&name).filter(young) else {
+            let accepted = taken.map(|taken| match taken {
+                Taken::New(accepted) => accepted,
+                other => panic!("{other:?} of a new name"),
+            });
+            if self.accepted(accepted) {
+                let last = self.model.triggers.len() - 1;
+                self.model.names.insert(name, (last, body, now));
+            }
+            return;
+        };
+        match taken.unwrap() {
+            Taken::New(accepted) => panic!("{accepted:?} of a known name"),
+            Taken::Repeat(accepted) => {
+                assert_eq!(known, body);
+                assert_eq!(accepted.id, self.model.triggers[first].0);
+            }
+            Taken::Conflict => assert_ne!(known, body),
         }
     }
 
