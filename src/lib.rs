@@ -31,6 +31,7 @@ pub mod folder;
 pub mod health;
 pub mod http;
 pub mod shutdown;
+pub mod socket;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;

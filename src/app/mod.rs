@@ -6,6 +6,7 @@
 mod compose;
 mod descriptors;
 mod failure;
+mod listeners;
 mod once;
 mod reload;
 mod serve;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use failure::Failure;
+pub use listeners::Listeners;
 pub use reload::Reloads;
-pub use serve::Listeners;
 
 use crate::clock::Clock;
 use crate::config::{Config, Live, ProcessorMode};

@@ -1,17 +1,15 @@
 //! Serving until told to stop, and stopping in order.
 
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::reload::Reloader;
-use super::{App, Failure, descriptors};
-use crate::config::{Config, ProcessorMode};
+use super::{App, Failure, Listeners, descriptors};
+use crate::config::ProcessorMode;
 use crate::cycle::{Pace, Worker};
 use crate::domain::delivery::Destination;
 use crate::health::Prober;
@@ -20,57 +18,6 @@ use crate::shutdown::{Deadline, raised};
 
 /// Threads that serve requests.
 const HTTP_THREADS: usize = 2;
-
-/// Connections that may wait to be accepted; the system may allow fewer.
-const BACKLOG: i32 = 4096;
-
-/// Bound listeners, so that a caller can choose port 0 and learn the port.
-#[derive(Debug)]
-pub struct Listeners {
-    /// For clients.
-    pub public: StdListener,
-    /// For operators.
-    pub admin: Option<StdListener>,
-    /// For scrapers, beside the public one.
-    pub metrics: Option<StdListener>,
-}
-
-impl Listeners {
-    fn count(&self) -> usize {
-        1 + usize::from(self.admin.is_some()) + usize::from(self.metrics.is_some())
-    }
-
-    /// Binds what the settings name.
-    ///
-    /// # Errors
-    /// When an address cannot be bound.
-    pub fn bind(config: &Config) -> Result<Self, Failure> {
-        let bind = |address: SocketAddr, what: &str| {
-            let listener = StdListener::bind(address)
-                .with_context(|| format!("cannot listen on {address} ({what})"))?;
-            // Listening again only makes room: with the usual 128, a burst of connections makes
-            // probes wait for a second, until their client tries again.
-            rustix::net::listen(&listener, BACKLOG).context("cannot make room for connections")?;
-            listener
-                .set_nonblocking(true)
-                .context("cannot prepare the listener")?;
-            anyhow::Ok(listener)
-        };
-        Ok(Self {
-            public: bind(config.http.listen, "HOST and PORT")?,
-            admin: config
-                .admin
-                .listen
-                .map(|a| bind(a, "ADMIN_LISTEN"))
-                .transpose()?,
-            metrics: config
-                .http
-                .metrics_listen
-                .map(|a| bind(a, "METRICS_LISTEN"))
-                .transpose()?,
-        })
-    }
-}
 
 impl App {
     pub(super) async fn serve(
@@ -158,7 +105,7 @@ impl App {
         for (kind, listener) in sites {
             let Some(listener) = listener else { continue };
             let address = listener
-                .local_addr()
+                .address()
                 .context("cannot read a listener's address")?;
             let site = Arc::new(Site::new(
                 kind,
@@ -170,10 +117,10 @@ impl App {
                 Arc::clone(&self.health),
             ));
             let _inside = runtime.enter();
-            let listener = TcpListener::from_std(listener).context("cannot use a listener")?;
             let server = Server::new(listener, site, self.limits());
+            let server = server.context("cannot use a listener")?;
             servers.spawn_on(server.run(stop.clone(), end.clone()), runtime.handle());
-            tracing::info!(listener = ?kind, %address, "listening on http://{address}");
+            tracing::info!(listener = ?kind, %address, "listening on {address}");
         }
         Ok(HttpRuntime {
             runtime: Some(runtime),

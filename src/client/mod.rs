@@ -80,6 +80,11 @@ pub struct Timeouts {
 /// # Errors
 /// When the TLS library cannot be set up.
 pub fn client(base: &url::Url, timeouts: Timeouts) -> reqwest::Result<reqwest::Client> {
+    builder(base, timeouts).build()
+}
+
+/// The same for whoever has more to say of it.
+pub fn builder(base: &url::Url, timeouts: Timeouts) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("match-list-processor/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -88,12 +93,11 @@ pub fn client(base: &url::Url, timeouts: Timeouts) -> reqwest::Result<reqwest::C
         .timeout(timeouts.total)
         .pool_idle_timeout(Duration::from_secs(30));
     // A proxy of the environment can reach no service on this machine.
-    let builder = if is_loopback(base) {
+    if is_loopback(base) {
         builder.no_proxy()
     } else {
         builder
-    };
-    builder.build()
+    }
 }
 
 fn is_loopback(url: &url::Url) -> bool {

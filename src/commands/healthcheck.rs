@@ -1,14 +1,15 @@
 //! `healthcheck`: for images without curl.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::remote::reachable;
 use super::settings;
 use crate::app::Failure;
+use crate::socket::Address;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -17,18 +18,42 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// # Errors
 /// When it does not answer with 200 in time.
 pub fn run() -> Result<(), Failure> {
-    ask(reachable(settings()?.http.listen))
+    let listen = settings()?.http.listen;
+    let address = listen.reachable().unwrap_or(listen);
+    connect(&address)
+        .with_context(|| format!("nothing listens on {address}"))
+        .and_then(|mut stream| ask(&mut *stream, &address))
         .map_err(|error| Failure::Cycle(format!("unhealthy: {error:#}")))
 }
 
-fn ask(address: SocketAddr) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)
-        .with_context(|| format!("nothing listens on {address}"))?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
+/// What can be asked.
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+/// A connection on which nothing takes longer than the timeout.
+fn connect(address: &Address) -> std::io::Result<Box<dyn Stream>> {
+    let timeout = Some(TIMEOUT);
+    match address {
+        Address::Tcp(address) => {
+            let stream = TcpStream::connect_timeout(address, TIMEOUT)?;
+            stream.set_read_timeout(timeout)?;
+            stream.set_write_timeout(timeout)?;
+            Ok(Box::new(stream))
+        }
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(timeout)?;
+            stream.set_write_timeout(timeout)?;
+            Ok(Box::new(stream))
+        }
+    }
+}
+
+fn ask(stream: &mut dyn Stream, address: &Address) -> anyhow::Result<()> {
+    let host = address.authority();
     write!(
         stream,
-        "GET /health/simple HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "GET /health/simple HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     )?;
     let mut answer = Vec::new();
     stream

@@ -10,6 +10,7 @@ mod demo;
 mod healthcheck;
 mod output;
 mod page;
+mod place;
 mod refusal;
 mod remote;
 mod screen;

@@ -1,18 +1,18 @@
 //! The running daemon, asked over HTTP.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use tokio::runtime::Runtime;
-use url::Url;
 
+use super::place::Place;
 use super::refusal::refused;
 use crate::app::Failure;
 use crate::client::{self, Body, CallError, Timeouts, of_reqwest};
-use crate::config::{Config, Secret, redacted};
+use crate::config::{Config, Secret};
+use crate::socket::Address;
 use crate::telemetry::labels::ErrorKind;
 
 /// Bytes of an answer: far more than a page of changes has.
@@ -41,16 +41,16 @@ impl Asking {
 #[derive(Debug, Args)]
 pub struct PublicListener {
     /// The daemon's public listener [default: as the settings say]
-    #[arg(long, value_name = "URL", value_parser = base_url)]
-    url: Option<Url>,
+    #[arg(long, value_name = "URL", value_parser = Place::parse)]
+    url: Option<Place>,
 }
 
 /// Where the administration listener is.
 #[derive(Debug, Args)]
 pub struct AdminListener {
     /// The daemon's administration listener [default: as the settings say]
-    #[arg(long, value_name = "URL", value_parser = base_url)]
-    admin_url: Option<Url>,
+    #[arg(long, value_name = "URL", value_parser = Place::parse)]
+    admin_url: Option<Place>,
 }
 
 /// One of the daemon's listeners.
@@ -76,7 +76,7 @@ impl Listener {
 pub struct Remote {
     /// Which one.
     pub listener: Listener,
-    base: Url,
+    place: Place,
     token: Option<Secret>,
     client: reqwest::Client,
     runtime: Runtime,
@@ -96,30 +96,30 @@ pub struct Answer {
 impl PublicListener {
     /// The listener that is meant, which may take `patience` for an answer.
     pub fn open(&self, config: &Config, patience: Duration) -> Result<Remote, Failure> {
-        let listen = Some(config.http.listen);
-        let base = found(self.url.as_ref(), listen, "PORT", Listener::Public)?;
-        Remote::new(Listener::Public, base, None, patience)
+        let listen = Some(&config.http.listen);
+        let place = found(self.url.as_ref(), listen, "PORT", Listener::Public)?;
+        Remote::new(Listener::Public, place, None, patience)
     }
 }
 
 impl AdminListener {
     /// The listener that is meant, which may take `patience` for an answer.
     pub fn open(&self, config: &Config, patience: Duration) -> Result<Remote, Failure> {
-        let listen = config.admin.listen;
-        let base = found(
+        let listen = config.admin.listen.as_ref();
+        let place = found(
             self.admin_url.as_ref(),
             listen,
             "ADMIN_LISTEN",
             Listener::Admin,
         )?;
-        Remote::new(Listener::Admin, base, config.admin.token.clone(), patience)
+        Remote::new(Listener::Admin, place, config.admin.token.clone(), patience)
     }
 }
 
 impl Remote {
     fn new(
         listener: Listener,
-        base: Url,
+        place: Place,
         token: Option<Secret>,
         patience: Duration,
     ) -> Result<Self, Failure> {
@@ -128,14 +128,18 @@ impl Remote {
             read: patience,
             total: patience,
         };
-        let client = client::client(&base, timeouts).context("cannot prepare the client")?;
+        let mut builder = client::builder(&place.base, timeouts);
+        if let Some(path) = &place.socket {
+            builder = builder.unix_socket(path.clone());
+        }
+        let client = builder.build().context("cannot prepare the client")?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("cannot start the client")?;
         Ok(Self {
             listener,
-            base,
+            place,
             token,
             client,
             runtime,
@@ -144,7 +148,7 @@ impl Remote {
 
     /// Where it is, without a password.
     pub fn place(&self) -> String {
-        redacted(&self.base).trim_end_matches('/').to_owned()
+        self.place.to_string()
     }
 
     /// Whether it is told a token.
@@ -154,7 +158,7 @@ impl Remote {
 
     /// A request for a path below the listener's address, with a query if there is one.
     pub fn request(&self, method: Method, path: &str, query: Option<&str>) -> RequestBuilder {
-        let mut url = client::endpoint(&self.base, path);
+        let mut url = client::endpoint(&self.place.base, path);
         url.set_query(query);
         let request = self.client.request(method, url);
         match &self.token {
@@ -219,34 +223,16 @@ async fn receive(request: RequestBuilder) -> Result<Answer, CallError> {
 }
 
 fn found(
-    named: Option<&Url>,
-    listen: Option<SocketAddr>,
+    named: Option<&Place>,
+    listen: Option<&Address>,
     setting: &str,
     listener: Listener,
-) -> Result<Url, Failure> {
-    if let Some(url) = named {
-        return Ok(url.clone());
-    }
-    let known = listen.filter(|address| address.port() != 0);
-    let url = known.and_then(|address| Url::parse(&format!("http://{}", reachable(address))).ok());
-    url.ok_or_else(|| {
+) -> Result<Place, Failure> {
+    let known = || listen.and_then(Place::of);
+    named.cloned().or_else(known).ok_or_else(|| {
         Failure::Unusable(format!(
             "{setting} does not say where the daemon listens; {} names the address",
             listener.option()
         ))
     })
-}
-
-/// Where a program on this machine reaches what listens there.
-pub fn reachable(mut listen: SocketAddr) -> SocketAddr {
-    if listen.ip().is_unspecified() {
-        listen.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    }
-    listen
-}
-
-fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).ok();
-    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| "expected a URL such as http://127.0.0.1:8000".to_owned())
 }

@@ -1,16 +1,15 @@
 //! The administration listener.
 
-use std::net::SocketAddr;
-
-use super::http::{LISTEN, socket};
+use super::http::LISTEN;
 use super::reader::{Form, Reader};
 use super::secret::Secret;
+use crate::socket::Address;
 
 /// The administration listener.
 #[derive(Clone, Debug)]
 pub struct AdminConfig {
     /// None: there is no such listener.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Address>,
     /// The bearer token; needed on anything but loopback.
     pub token: Option<Secret>,
 }
@@ -19,16 +18,16 @@ impl AdminConfig {
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         let default = "127.0.0.1:8001";
         let form = Form {
-            expected: "an address and a port, or off",
+            expected: "an address and a port, unix: and the absolute path of a socket, or off",
             ..LISTEN
         };
         let off_or = |text: &str| match text.eq_ignore_ascii_case("off") {
             true => Some(None),
-            false => socket(text).map(Some),
+            false => Address::parse(text).map(Some),
         };
         let listen = from.value("ADMIN_LISTEN", default, form, off_or, None);
         let token = from.secret("ADMIN_TOKEN");
-        let open = listen.is_some_and(|address| !address.ip().is_loopback()) && token.is_none();
+        let open = listen.as_ref().is_some_and(|address| !address.is_local()) && token.is_none();
         if open
             && !from
                 .mistakes
@@ -36,7 +35,7 @@ impl AdminConfig {
                 .any(|mistake| mistake.name.starts_with("ADMIN_"))
         {
             let form = Form {
-                expected: "a loopback address, or ADMIN_TOKEN (or ADMIN_TOKEN_FILE) set as well",
+                expected: "a loopback address or a Unix socket, or ADMIN_TOKEN (or ADMIN_TOKEN_FILE) set as well",
                 example: "127.0.0.1:8001",
             };
             from.mistake("ADMIN_LISTEN", "is not on loopback and has no token", form);

@@ -4,14 +4,19 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use super::reader::{Form, Reader};
+use crate::socket::Address;
 
 /// The public listener and its limits.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    /// From `HOST` and `PORT`.
-    pub listen: SocketAddr,
+    /// From `LISTEN`, or from `HOST` and `PORT`.
+    pub listen: Address,
+    /// Which of them it is from.
+    pub listen_settings: &'static str,
     /// One more listener for scrapers and probes.
-    pub metrics_listen: Option<SocketAddr>,
+    pub metrics_listen: Option<Address>,
+    /// The permissions of a Unix socket's file.
+    pub socket_mode: u32,
     /// Connections at a time, per listener.
     pub max_connections: usize,
     /// Bytes of a request's body.
@@ -29,16 +34,7 @@ const ANY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 impl HttpConfig {
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
-        let form = Form {
-            expected: "an address or a host name",
-            example: "0.0.0.0",
-        };
-        let host = from.value("HOST", "0.0.0.0", form, host, ANY);
-        let form = Form {
-            expected: "a port from 0 (any free one) to 65535",
-            example: "8000",
-        };
-        let port = from.value("PORT", "8000", form, |text| text.parse().ok(), 8000);
+        let (listen, listen_settings) = public(from);
         let form = Form {
             expected: "a whole number from 1 to 1000000",
             example: "16384",
@@ -55,11 +51,13 @@ impl HttpConfig {
         };
         let mut seconds = |name| from.seconds(name, 10, 1..=300, form);
         Self {
-            listen: SocketAddr::new(host, port),
+            listen,
+            listen_settings,
             header_timeout: seconds("HEADER_TIMEOUT_SECONDS"),
             body_timeout: seconds("BODY_TIMEOUT_SECONDS"),
             write_timeout: seconds("WRITE_TIMEOUT_SECONDS"),
-            metrics_listen: from.optional("METRICS_LISTEN", LISTEN, socket),
+            metrics_listen: from.optional("METRICS_LISTEN", LISTEN, Address::parse),
+            socket_mode: socket_mode(from),
             max_connections: usize::try_from(connections).unwrap_or(usize::MAX),
             max_body_bytes: usize::try_from(body).unwrap_or(usize::MAX),
         }
@@ -68,15 +66,53 @@ impl HttpConfig {
 
 /// What a listener's address must look like.
 pub(super) const LISTEN: Form = Form {
-    expected: "an address and a port",
+    expected: "an address and a port, or unix: and the absolute path of a socket (107 bytes at most)",
     example: "127.0.0.1:9100",
 };
 
-/// An address with a port; a name must resolve.
-pub(super) fn socket(text: &str) -> Option<SocketAddr> {
-    text.parse()
-        .ok()
-        .or_else(|| text.to_socket_addrs().ok()?.next())
+/// Where the public listener is, and which settings say so.
+fn public(from: &mut Reader<'_>) -> (Address, &'static str) {
+    let form = Form {
+        expected: "an address or a host name",
+        example: "0.0.0.0",
+    };
+    let host = from.value("HOST", "0.0.0.0", form, host, ANY);
+    let form = Form {
+        expected: "a port from 0 (any free one) to 65535",
+        example: "8000",
+    };
+    let port = from.value("PORT", "8000", form, |text| text.parse().ok(), 8000);
+    let form = Form {
+        example: "unix:/run/match-list-processor/public.sock",
+        ..LISTEN
+    };
+    let Some(listen) = from.optional("LISTEN", form, Address::parse) else {
+        return (Address::Tcp(SocketAddr::new(host, port)), "HOST and PORT");
+    };
+    for name in ["HOST", "PORT"] {
+        if from.raw(name).is_some() {
+            let form = Form {
+                expected: "unset where LISTEN is set",
+                example: "LISTEN alone",
+            };
+            from.mistake(name, "is set, and so is LISTEN", form);
+        }
+    }
+    (listen, "LISTEN")
+}
+
+fn socket_mode(from: &mut Reader<'_>) -> u32 {
+    let form = Form {
+        expected: "permissions in octal digits, from 0000 to 0777",
+        example: "0660",
+    };
+    let octal = |text: &str| {
+        let digits =
+            (3..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let mode = u32::from_str_radix(text, 8).ok().filter(|_| digits);
+        mode.filter(|mode| *mode <= 0o777)
+    };
+    from.value("SOCKET_MODE", "0660", form, octal, 0o660)
 }
 
 fn host(text: &str) -> Option<IpAddr> {

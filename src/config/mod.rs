@@ -20,6 +20,8 @@ mod store;
 mod upstream;
 
 #[cfg(test)]
+mod listen_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +46,7 @@ pub use store::StoreConfig;
 pub use upstream::{UpstreamConfig, UpstreamUrl};
 
 use crate::auth::{Auth, Scheme};
+use crate::socket::Address;
 use reader::{Form, Reader};
 
 /// Every setting, validated.
@@ -80,6 +83,15 @@ pub struct Config {
     settings: Vec<Setting>,
     files: Vec<PathBuf>,
 }
+
+const PORT_OF_ITS_OWN: Form = Form {
+    expected: "a port of its own",
+    example: "127.0.0.1:9100",
+};
+const PATH_OF_ITS_OWN: Form = Form {
+    expected: "a path of its own",
+    example: "unix:/run/match-list-processor/metrics.sock",
+};
 
 /// Settings that take effect while the program runs.
 const LIVE: &[&str] = &[
@@ -148,25 +160,24 @@ impl Config {
     }
 
     fn check_addresses(&self, from: &mut Reader<'_>) {
-        let mut taken = vec![("PORT", self.http.listen)];
+        let public = match self.http.listen_settings {
+            "LISTEN" => "LISTEN",
+            _ => "PORT",
+        };
+        let mut taken = vec![(public, &self.http.listen)];
         let others = [
-            ("ADMIN_LISTEN", self.admin.listen),
-            ("METRICS_LISTEN", self.http.metrics_listen),
+            ("ADMIN_LISTEN", &self.admin.listen),
+            ("METRICS_LISTEN", &self.http.metrics_listen),
         ];
         for (name, address) in others {
             let Some(address) = address else { continue };
-            let clash = taken.iter().find(|(_, other)| {
-                let overlap = other.ip() == address.ip()
-                    || other.ip().is_unspecified()
-                    || address.ip().is_unspecified();
-                address.port() != 0 && other.port() == address.port() && overlap
-            });
+            let clash = taken.iter().find(|(_, other)| address.overlaps(other));
             if let Some((other, _)) = clash {
-                let form = Form {
-                    expected: "a port of its own",
-                    example: "127.0.0.1:9100",
+                let (what, form) = match address {
+                    Address::Tcp(_) => ("port", PORT_OF_ITS_OWN),
+                    Address::Unix(_) => ("path", PATH_OF_ITS_OWN),
                 };
-                from.mistake(name, &format!("has the same port as {other}"), form);
+                from.mistake(name, &format!("has the same {what} as {other}"), form);
             }
             taken.push((name, address));
         }
@@ -175,9 +186,7 @@ impl Config {
     /// Whether everybody who reaches the public listener over a network may trigger.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.auth.scheme == Scheme::None
-            && !self.mode.is_oneshot()
-            && !self.http.listen.ip().is_loopback()
+        self.auth.scheme == Scheme::None && !self.mode.is_oneshot() && !self.http.listen.is_local()
     }
 
     /// The names of the settings that are not the same in `other`.

@@ -350,7 +350,7 @@ fn the_environment_wins_over_dot_env_and_that_over_the_file() {
     ];
     let source = Source::layered(environment, &dot_env);
     let config = Config::load(&source).unwrap();
-    assert_eq!(config.http.listen.port(), 6);
+    assert_eq!(config.http.listen.to_string(), "0.0.0.0:6");
     assert_eq!(config.store.queue_capacity, 5);
     assert_eq!(config.store.history_limit, 4);
     assert!(config.redis.enabled);

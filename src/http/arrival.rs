@@ -7,14 +7,15 @@ use std::io;
 
 use rustix::net::{RecvFlags, recv};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
+
+use super::stream::Stream;
 
 /// Bytes of a head that are looked at; a longer one is left to the HTTP implementation.
 const LOOKED_AT: usize = 4 * 1024;
 
 /// Waits until there is something to do: a whole head, the start of a long one, what can be no
 /// head, or the end of the connection.
-pub async fn awaited(stream: &TcpStream) -> io::Result<()> {
+pub async fn awaited(stream: &Stream) -> io::Result<()> {
     loop {
         let ready = stream.ready(Interest::READABLE).await?;
         // "Would block" makes the next turn of the loop wait for more bytes.
@@ -35,7 +36,7 @@ pub async fn awaited(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Whether a part of a request is there.
-pub fn begun(stream: &TcpStream) -> bool {
+pub fn begun(stream: &Stream) -> bool {
     recv(stream, &mut [0; 1], RecvFlags::PEEK).is_ok_and(|(_, found)| found > 0)
 }
 

@@ -2,9 +2,9 @@
 
 use http::{HeaderMap, Method, StatusCode, Version, header};
 
-use super::Response;
 use super::framing::Ambiguous;
 use super::problem::{and_close, problem};
+use super::{Peer, Response};
 use crate::config::Secret;
 
 /// Strictness that hyper leaves to the program. `Some` is the answer to send.
@@ -50,11 +50,15 @@ fn host_of(text: &str) -> Option<String> {
 
 /// Who may use the administration listener. `Some` is the answer to send.
 ///
-/// Without a token the listener is on loopback only. A page in a browser on the same machine can
-/// reach that too, so what a browser would send is refused.
-pub fn not_admitted(headers: &HeaderMap, token: Option<&Secret>) -> Option<Response> {
+/// Without a token the listener is on loopback or on a Unix socket. A page in a browser on the same
+/// machine can reach loopback too, so what a browser would send is refused. It can reach no Unix
+/// socket, and whoever can may call the host what they like.
+pub fn not_admitted<B>(request: &http::Request<B>, token: Option<&Secret>) -> Option<Response> {
+    let headers = request.headers();
     let Some(token) = token else {
-        let foreign = headers.contains_key(header::ORIGIN) || !names_loopback(headers);
+        let at_socket = request.extensions().get() == Some(&Peer::Unix);
+        let named = at_socket || names_loopback(headers);
+        let foreign = headers.contains_key(header::ORIGIN) || !named;
         return foreign.then(|| {
             let detail = "Without ADMIN_TOKEN only local clients that are no browsers are served";
             problem(StatusCode::FORBIDDEN, detail)
@@ -104,14 +108,13 @@ fn names_loopback(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs = pairs.iter().map(|(name, value)| {
-            (
-                http::HeaderName::from_static(name),
-                http::HeaderValue::from_static(value),
-            )
-        });
-        pairs.collect()
+    fn request(peer: &str, pairs: &[(&str, &str)]) -> http::Request<()> {
+        let peer = peer.parse().map_or(Peer::Unix, Peer::Ip);
+        let request = http::Request::builder().extension(peer);
+        let with = |request: http::request::Builder, (name, value): &(&str, &str)| {
+            request.header(*name, *value)
+        };
+        pairs.iter().fold(request, with).body(()).unwrap()
     }
 
     #[test]
@@ -131,11 +134,14 @@ mod tests {
             (false, &[("host", "localhost@evil.example")]),
         ] {
             assert_eq!(
-                not_admitted(&headers(pairs), None).is_none(),
+                not_admitted(&request("127.0.0.1", pairs), None).is_none(),
                 served,
                 "{pairs:?}"
             );
         }
+        let unix = |pairs| not_admitted(&request("unix", pairs), None).is_none();
+        assert!(unix(&[("host", "any.example")]));
+        assert!(!unix(&[("host", "x"), ("origin", "https://evil.example")]));
     }
 
     #[test]
@@ -150,13 +156,12 @@ mod tests {
             (false, "Bearer"),
             (false, ""),
         ] {
-            let headers = headers(&[("authorization", value)]);
-            assert_eq!(
-                not_admitted(&headers, Some(&token)).is_none(),
-                served,
-                "{value}"
-            );
+            for peer in ["127.0.0.1", "unix"] {
+                let request = request(peer, &[("authorization", value)]);
+                let admitted = not_admitted(&request, Some(&token)).is_none();
+                assert_eq!(admitted, served, "{peer} {value}");
+            }
         }
-        assert!(not_admitted(&HeaderMap::new(), Some(&token)).is_some());
+        assert!(not_admitted(&request("unix", &[]), Some(&token)).is_some());
     }
 }

@@ -7,7 +7,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -16,8 +15,10 @@ use super::framing::Ambiguous;
 use super::io::Guarded;
 use super::peer::Peer;
 use super::route::Site;
+use super::stream::{Listener, Stream};
 use super::{MAX_HEADERS, Request};
 use crate::shutdown::raised;
+use crate::socket::Socket;
 use crate::telemetry::labels::Closed;
 
 /// Bytes of a request's head.
@@ -58,20 +59,22 @@ impl Life {
 /// One listener and what it serves.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     site: Arc<Site>,
     limits: Limits,
 }
 
 impl Server {
-    /// A server on a bound listener.
-    #[must_use]
-    pub fn new(listener: TcpListener, site: Arc<Site>, limits: Limits) -> Self {
-        Self {
-            listener,
+    /// A server on a bound socket. Must be called inside the runtime that is to run it.
+    ///
+    /// # Errors
+    /// When the system cannot watch the socket.
+    pub fn new(socket: Socket, site: Arc<Site>, limits: Limits) -> std::io::Result<Self> {
+        Ok(Self {
+            listener: Listener::of(socket)?,
             site,
             limits,
-        }
+        })
     }
 
     /// Serves until `stop` is set; then closes the connections that are idle and answers one
@@ -87,10 +90,10 @@ impl Server {
                 () = raised(&mut ending) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, address)) => match Arc::clone(&permits).try_acquire_owned() {
+                    Ok((stream, peer)) => match Arc::clone(&permits).try_acquire_owned() {
                         Ok(permit) => {
                             let life = Life::of(&stop, &end);
-                            connections.spawn(self.connection(stream, address.into(), permit, life));
+                            connections.spawn(self.connection(stream, peer, permit, life));
                         }
                         Err(_) => self.closed(Closed::Limit),
                     },
@@ -111,7 +114,7 @@ impl Server {
 
     fn connection(
         &self,
-        stream: TcpStream,
+        stream: Stream,
         peer: Peer,
         permit: OwnedSemaphorePermit,
         life: Life,
@@ -128,13 +131,12 @@ impl Server {
 
 /// From the connection's start to its end. Before its first request it holds next to nothing.
 async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     peer: Peer,
     site: &Arc<Site>,
     limits: Limits,
     mut life: Life,
 ) -> Closed {
-    let _ = stream.set_nodelay(true);
     if let Err(closed) = first_head(&stream, limits.header_timeout, &mut life.stop).await {
         return closed;
     }
@@ -144,7 +146,7 @@ async fn serve(
 
 /// Waits for the first head; at a stop only for the rest of one.
 async fn first_head(
-    stream: &TcpStream,
+    stream: &Stream,
     timeout: Duration,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<(), Closed> {

@@ -21,6 +21,7 @@ mod process;
 mod repeat;
 mod route;
 mod status;
+mod stream;
 mod view;
 
 pub use listen::{Limits, Server, serve_connection};

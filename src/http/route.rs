@@ -180,8 +180,7 @@ impl Site {
     }
 
     async fn admin(&self, request: Request, route: Route, parameter: &str) -> Response {
-        let refused =
-            guard::not_admitted(request.headers(), self.config.now().admin.token.as_ref());
+        let refused = guard::not_admitted(&request, self.config.now().admin.token.as_ref());
         if let Some(refusal) = refused {
             return refusal;
         }

@@ -31,4 +31,5 @@ mod shutdown;
 mod support;
 mod traces;
 mod triggers;
+mod unix;
 mod unwell;

@@ -45,8 +45,8 @@ impl Stage {
                 .no_proxy()
                 .timeout(Duration::from_mins(1))
                 .build()?,
-            public: format!("http://{}", listeners.public.local_addr()?),
-            admin: format!("http://{}", admin.local_addr()?),
+            public: format!("http://{}", listeners.public.address()?),
+            admin: format!("http://{}", admin.address()?),
             folder: folder.to_owned(),
             season,
             screen: Screen::new(),

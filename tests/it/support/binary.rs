@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -89,6 +90,10 @@ fn answer(stream: TcpStream, noted: &Mutex<String>) {
         body.len()
     );
 }
+
+/// A connection to the public listener.
+pub trait Wire: Read + Write {}
+impl<T: Read + Write> Wire for T {}
 
 /// The real binary.
 pub struct Daemon {
@@ -182,6 +187,14 @@ impl Daemon {
         &self.address
     }
 
+    /// A new connection to the public listener.
+    pub fn connect(&self) -> std::io::Result<Box<dyn Wire>> {
+        Ok(match self.address.strip_prefix("unix:") {
+            Some(path) => Box::new(UnixStream::connect(path)?),
+            None => Box::new(TcpStream::connect(&self.address)?),
+        })
+    }
+
     /// The body of the answer, which must be 200; the request line and headers are given.
     pub fn ask(&self, request: &str) -> String {
         let (head, body) = self.exchange(request).expect("an answer");
@@ -191,7 +204,7 @@ impl Daemon {
 
     /// Head and body of whatever is answered, if anything is.
     pub fn exchange(&self, request: &str) -> Option<(String, String)> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
+        let mut stream = self.connect().ok()?;
         write!(stream, "{request}Host: x\r\nConnection: close\r\n\r\n").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
@@ -267,9 +280,7 @@ impl Daemon {
 
     /// Waits until no connection is taken any more.
     pub fn await_refusal(&self) {
-        Self::await_until("the listener to close", || {
-            TcpStream::connect(&self.address).is_err()
-        });
+        Self::await_until("the listener to close", || self.connect().is_err());
     }
 
     /// Waits until the figure is above this one.

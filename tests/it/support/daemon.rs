@@ -90,10 +90,10 @@ impl Daemon {
         let asks_http = settings.iter().any(|(name, _)| name == "API_BASE_URL");
         let upstream = (!asks_http).then_some(memory);
         let listeners = Listeners::bind(&config).unwrap();
-        let public = format!("http://{}", listeners.public.local_addr().unwrap());
-        let admin = listeners.admin.as_ref().unwrap().local_addr().unwrap();
+        let public = format!("http://{}", listeners.public.address().unwrap());
+        let admin = listeners.admin.as_ref().unwrap().address().unwrap();
         let scrapers = listeners.metrics.as_ref();
-        let scrapers = scrapers.map(|one| format!("http://{}", one.local_addr().unwrap()));
+        let scrapers = scrapers.map(|one| format!("http://{}", one.address().unwrap()));
         let metrics = Arc::new(Metrics::new());
         let app = App::new(config, upstream, clock.clone(), Arc::clone(&metrics))
             .await
