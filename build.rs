@@ -15,6 +15,11 @@ fn main() {
         .ok()
         .and_then(|rustc| output(&rustc, &["--version"]));
     let rustc = rustc.and_then(|text| text.split(' ').nth(1).map(str::to_owned));
+    // Half a megabyte of relocations would be read at each start, and stay in memory. Debian 12 has
+    // what it takes to read the short form.
+    if std::env::var("TARGET").is_ok_and(|target| target.ends_with("-linux-gnu")) {
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
     println!("cargo::rustc-env=MLP_REVISION={revision}");
     println!(
         "cargo::rustc-env=MLP_RUSTC={}",
