@@ -152,7 +152,7 @@ impl App {
             interval: self.config.mode.interval,
             at_start: self.config.mode.mode != ProcessorMode::EventDriven,
         };
-        let worker = Worker::new(Arc::clone(&self.cycle), pace);
+        let worker = Worker::new(Arc::clone(&self.cycle), pace, &self.live);
         work.spawn(worker.run(stop.clone(), cancel.clone()));
         for &destination in Destination::ALL {
             let dispatcher = self.dispatcher(destination);

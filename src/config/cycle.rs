@@ -36,12 +36,16 @@ impl CycleConfig {
             expected: "a time zone of the IANA database",
             example: "Europe/Stockholm",
         };
-        let parse = |text: &str| TimeZone::get(text.trim_start_matches(':')).ok();
-        let time_zone = from.value("TZ", "Europe/Stockholm", form, parse, TimeZone::UTC);
+        let time_zone = from.value("TZ", "Europe/Stockholm", form, zone, TimeZone::UTC);
         Self {
             hold_confirm,
             same_day_priority,
             time_zone,
         }
     }
+}
+
+/// A time zone of the IANA database.
+pub(super) fn zone(text: &str) -> Option<TimeZone> {
+    TimeZone::get(text.trim_start_matches(':')).ok()
 }

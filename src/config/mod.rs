@@ -12,8 +12,10 @@ mod log;
 mod mistake;
 mod mode;
 mod otel;
+mod pace;
 mod reader;
 mod redis;
+mod schedule;
 mod secret;
 mod source;
 mod store;
@@ -38,8 +40,10 @@ pub use log::{LogConfig, LogFormat};
 pub use mistake::{ConfigErrors, Mistake};
 pub use mode::{ModeConfig, ProcessorMode, RunMode};
 pub use otel::{OtelConfig, OtlpExporter, OtlpProtocol};
+pub use pace::PaceConfig;
 pub use reader::Setting;
 pub use redis::RedisConfig;
+pub use schedule::ScheduleConfig;
 pub use secret::{Secret, redacted};
 pub use source::{Origin, Source};
 pub use store::StoreConfig;
@@ -68,6 +72,10 @@ pub struct Config {
     pub assets: AssetsConfig,
     /// Comparison and held lists.
     pub cycle: CycleConfig,
+    /// How fast cycles follow triggers and one another.
+    pub pace: PaceConfig,
+    /// Cycles by the calendar.
+    pub schedule: ScheduleConfig,
     /// Log lines.
     pub log: LogConfig,
     /// Traces.
@@ -95,6 +103,12 @@ const PATH_OF_ITS_OWN: Form = Form {
 
 /// Settings that take effect while the program runs.
 const LIVE: &[&str] = &[
+    "DEBOUNCE_MAX_SECONDS",
+    "DEBOUNCE_SECONDS",
+    "MIN_CYCLE_INTERVAL_SECONDS",
+    "QUIET_HOURS",
+    "SCHEDULE",
+    "SCHEDULE_TZ",
     "WEBHOOK_AUTH",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_FILE",
@@ -122,8 +136,8 @@ impl Config {
             expected: "seconds, from 1 to 3600",
             example: "30",
         };
+        let mode = ModeConfig::read(&mut from);
         let mut config = Self {
-            mode: ModeConfig::read(&mut from),
             http: HttpConfig::read(&mut from),
             auth: auth::read(&mut from),
             admin: AdminConfig::read(&mut from),
@@ -131,11 +145,14 @@ impl Config {
             upstream: UpstreamConfig::read(&mut from),
             assets: AssetsConfig::read(&mut from),
             cycle: CycleConfig::read(&mut from),
+            pace: PaceConfig::read(&mut from, &mode),
+            schedule: ScheduleConfig::read(&mut from, &mode),
             log: LogConfig::read(&mut from),
             otel: OtelConfig::read(&mut from),
             redis: RedisConfig::read(&mut from),
             shutdown_deadline: from.seconds("SHUTDOWN_DEADLINE_SECONDS", 30, 1..=3600, seconds),
             probe_interval: from.seconds("PROBE_INTERVAL_SECONDS", 15, 1..=3600, seconds),
+            mode,
             warnings: Vec::new(),
             settings: Vec::new(),
             files: Vec::new(),

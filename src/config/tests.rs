@@ -457,3 +457,79 @@ fn the_readme_names_every_setting() {
         );
     }
 }
+
+#[test]
+fn paces_that_contradict_one_another_are_refused() {
+    let config = load([]).unwrap().pace;
+    assert_eq!(config.debounce, Duration::ZERO);
+    assert_eq!(config.debounce_max, Duration::from_mins(1));
+    assert_eq!(config.min_interval, Duration::ZERO);
+    let told = |pairs: [(&'static str, &str); 3]| {
+        let errors = load(pairs).unwrap_err();
+        assert_eq!(errors.0.len(), 1, "{errors}");
+        errors.0[0].name.clone()
+    };
+    let event_driven = ("PROCESSOR_MODE", "event-driven");
+    let debounce = ("DEBOUNCE_SECONDS", "61");
+    assert_eq!(
+        told([event_driven, debounce, ("TZ", "UTC")]),
+        "DEBOUNCE_MAX_SECONDS"
+    );
+    let max = ("DEBOUNCE_MAX_SECONDS", "61");
+    assert!(load([event_driven, debounce, max]).is_ok());
+    for (name, value) in [
+        ("DEBOUNCE_SECONDS", "0.5"),
+        ("DEBOUNCE_MAX_SECONDS", "-1"),
+        ("MIN_CYCLE_INTERVAL_SECONDS", "86401"),
+    ] {
+        assert_eq!(told([event_driven, (name, value), ("TZ", "UTC")]), name);
+    }
+    let (service, apart) = (
+        ("RUN_MODE", "service"),
+        ("MIN_CYCLE_INTERVAL_SECONDS", "301"),
+    );
+    assert_eq!(
+        told([service, apart, ("TZ", "UTC")]),
+        "MIN_CYCLE_INTERVAL_SECONDS"
+    );
+    assert!(load([service, apart, ("SERVICE_INTERVAL", "301")]).is_ok());
+    assert!(load([apart]).is_ok(), "one cycle is far from any other");
+}
+
+#[test]
+fn schedules_that_cannot_be_kept_are_refused() {
+    let event_driven = ("PROCESSOR_MODE", "event-driven");
+    let daily = ("SCHEDULE", "0 6 * * *");
+    let config = load([event_driven, daily, ("SCHEDULE_TZ", "Asia/Tokyo")]).unwrap();
+    let noon: jiff::Timestamp = "2027-05-01T12:00:00Z".parse().unwrap();
+    let next = config.schedule.schedule.unwrap().next(noon).unwrap();
+    assert_eq!(next.to_string(), "2027-05-01T21:00:00Z");
+    let config = load([event_driven, daily, ("TZ", "UTC")]).unwrap();
+    let next = config.schedule.schedule.unwrap().next(noon).unwrap();
+    assert_eq!(next.to_string(), "2027-05-02T06:00:00Z");
+    let night = ("QUIET_HOURS", "23:00-07:00");
+    for (name, pairs) in [
+        ("SCHEDULE", [event_driven, ("SCHEDULE", "often")]),
+        ("SCHEDULE", [event_driven, ("SCHEDULE", "0 0 30 2 *")]),
+        ("SCHEDULE", [("RUN_MODE", "service"), daily]),
+        ("SCHEDULE", [("RUN_MODE", "oneshot"), daily]),
+        ("QUIET_HOURS", [event_driven, ("QUIET_HOURS", "night")]),
+        (
+            "SCHEDULE_TZ",
+            [event_driven, ("SCHEDULE_TZ", "Mars/Olympus")],
+        ),
+    ] {
+        let errors = load(pairs).unwrap_err();
+        assert_eq!(errors.0.len(), 1, "{errors}");
+        assert_eq!(errors.0[0].name, name, "{errors}");
+    }
+    let never = load([event_driven, daily, night]).unwrap_err();
+    assert!(never.to_string().contains("within QUIET_HOURS"), "{never}");
+    let both = load([event_driven, daily, ("SERVICE_INTERVAL", "60")]).unwrap_err();
+    assert!(
+        both.to_string().contains("so is SERVICE_INTERVAL"),
+        "{both}"
+    );
+    assert_eq!(load([event_driven, night]).unwrap().warnings.len(), 2);
+    assert!(load([night]).unwrap().warnings.is_empty());
+}

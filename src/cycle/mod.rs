@@ -1,7 +1,9 @@
 //! The cycles: one at a time, each takes every waiting trigger, looks at the list and commits what
 //! it finds.
 
+mod agenda;
 mod baseline;
+mod burst;
 mod error;
 mod export;
 mod finish;
@@ -10,6 +12,7 @@ mod one;
 mod payload;
 mod report;
 mod status;
+mod timetable;
 mod work;
 mod worker;
 
@@ -18,5 +21,5 @@ pub use error::CycleError;
 pub use one::Cycle;
 pub use payload::{Content, Payload};
 pub use report::Report;
-pub use status::{Serving, Status};
+pub use status::{Planned, Serving, Status};
 pub use worker::{Pace, Worker};

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::shutdown::raised;
 use crate::store::{Accepted, CycleRecord, FeedState, Store};
@@ -17,7 +20,27 @@ pub struct Status {
     progress: Mutex<Progress>,
     finished: watch::Sender<Finished>,
     wake: Notify,
+    hurry: Notify,
     wake_deliveries: Notify,
+    plans: Mutex<Plans>,
+}
+
+/// What the worker has in mind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plans {
+    not_before: Option<Instant>,
+    schedule: Option<Planned>,
+}
+
+/// The schedule as it stands, Unix seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Planned {
+    /// When it asks for a cycle next.
+    pub next: Option<f64>,
+    /// When it last did.
+    pub last: Option<f64>,
+    /// Its moments that passed more than a minute before a cycle was asked for.
+    pub missed: u64,
 }
 
 /// Where the cycles are, as one: who reads it while a cycle ends sees it before or after the end.
@@ -82,6 +105,41 @@ impl Status {
     /// Resolves when there may be a new trigger.
     pub async fn woken(&self) {
         self.wake.notified().await;
+    }
+
+    /// There is a new trigger that waits for no others.
+    pub fn hurry(&self) {
+        self.hurry.notify_one();
+        self.wake();
+    }
+
+    /// Resolves when there may be a trigger that waits for no others.
+    pub async fn hurried(&self) {
+        self.hurry.notified().await;
+    }
+
+    /// No cycle begins before this moment.
+    pub fn hold_back(&self, until: Option<Instant>) {
+        self.plans().not_before = until;
+    }
+
+    /// For how long no cycle will begin, whatever comes; none if one may begin now.
+    #[must_use]
+    pub fn held_back(&self) -> Option<Duration> {
+        let until = self.plans().not_before?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// The schedule is this one from now on.
+    pub fn plan(&self, schedule: Option<Planned>) {
+        self.plans().schedule = schedule;
+    }
+
+    /// The schedule, if there is one.
+    #[must_use]
+    pub fn planned(&self) -> Option<Planned> {
+        self.plans().schedule
     }
 
     /// There may be something to deliver.
@@ -202,6 +260,10 @@ impl Status {
             .min(limit)
     }
 
+    fn plans(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -236,5 +298,17 @@ mod tests {
         drop(serving);
         assert_eq!(status.cycle_for(5), (8, false), "it was quick");
         assert_eq!(status.cycle_for(6), (9, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hold_is_told_until_it_is_over() {
+        let status = Status::default();
+        assert_eq!(status.held_back(), None);
+        let second = Duration::from_secs(1);
+        status.hold_back(Some(Instant::now() + 3 * second));
+        tokio::time::advance(second).await;
+        assert_eq!(status.held_back(), Some(2 * second));
+        tokio::time::advance(2 * second).await;
+        assert_eq!(status.held_back(), None);
     }
 }

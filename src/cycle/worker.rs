@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::agenda::{Agenda, Turn};
+use super::timetable::Timetable;
 use super::{Cycle, CycleError, Report};
+use crate::config::{Config, Live, PaceConfig};
 use crate::domain::retry::{MAX_CYCLE_ATTEMPTS, cycle_delay};
 use crate::shutdown::raised;
 use crate::store::{NewTrigger, StoreError, Waiting};
@@ -41,66 +45,47 @@ pub struct Pace {
 pub struct Worker {
     cycle: Arc<Cycle>,
     pace: Pace,
-}
-
-/// What the loop remembers between two cycles.
-struct Agenda {
-    /// The next scheduled cycle.
-    scheduled: Option<Instant>,
-    /// The second look at a held list.
-    confirm: Option<Instant>,
-    /// The next try for triggers up to this number, which failed before.
-    retry: Option<(i64, Instant)>,
-    /// Ends of cycles in a row that could not be committed.
-    uncommitted: u32,
-}
-
-impl Agenda {
-    /// The next moment after `now` at which something may be due. What was due before and could
-    /// not be done waits to be woken: while cycles are paused a time that has passed stays passed.
-    fn next(&self, now: Instant) -> Option<Instant> {
-        let retry = self.retry.map(|(_, at)| at);
-        [self.scheduled, self.confirm, retry]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at > now)
-            .min()
-    }
+    settings: watch::Receiver<Arc<Config>>,
+    /// While it lives, whoever waits for other settings is not told that there will be none.
+    _live: Live,
 }
 
 impl Worker {
     /// A worker for one feed.
     #[must_use]
-    pub fn new(cycle: Arc<Cycle>, pace: Pace) -> Self {
-        Self { cycle, pace }
+    pub fn new(cycle: Arc<Cycle>, pace: Pace, live: &Live) -> Self {
+        Self {
+            cycle,
+            pace,
+            settings: live.subscribe(),
+            _live: live.clone(),
+        }
     }
 
     /// Runs until `stop` is set and the running cycle has ended, or until `cancel` is set: then a
     /// running cycle is given up, and its triggers wait for the next start.
-    pub async fn run(self, mut stop: watch::Receiver<bool>, mut cancel: watch::Receiver<bool>) {
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>, mut cancel: watch::Receiver<bool>) {
         let mut agenda = self.first_agenda().await;
         loop {
             if *stop.borrow() {
                 return;
             }
+            let config = Arc::clone(&self.settings.borrow_and_update());
             let now = Instant::now();
-            self.ask_for_due(&mut agenda, now).await;
-            let Some(waiting) = self.due(&agenda, now).await else {
+            self.ask_for_due(&mut agenda, &config, now).await;
+            let (turn, waiting) = self.turn(&mut agenda, &config.pace, now).await;
+            if turn != Turn::Now {
+                let next = agenda.next(now, &config.pace);
                 tokio::select! {
-                    () = self.cycle.status.woken() => {}
-                    () = until(agenda.next(now)) => {}
-                    // A client that went away may have left a trigger that nobody told of.
-                    () = tokio::time::sleep(LONGEST_SLEEP) => {}
+                    () = self.wait(turn, next) => {}
                     () = raised(&mut stop) => return,
                 }
                 continue;
-            };
-            let upto = waiting.upto;
-            let failures = waiting.failures;
+            }
             let rest = rest_after(waiting.count);
             tokio::select! {
                 biased;
-                ran = self.run_isolated(waiting) => self.note(&mut agenda, upto, failures, ran),
+                () = self.serve(&mut agenda, &config.pace, waiting) => {}
                 () = raised(&mut cancel) => {
                     self.cycle.metrics.cycles.inc((Outcome::Cancelled,));
                     tracing::warn!("the running cycle was given up; its triggers wait for the next start");
@@ -116,6 +101,27 @@ impl Worker {
         }
     }
 
+    /// Until something may be due, or other settings hold.
+    async fn wait(&mut self, turn: Turn, next: Option<Instant>) {
+        let status = &self.cycle.status;
+        // What is held back already is looked at when its time has come: in a stream of triggers it
+        // would else be read again for each of them.
+        let (woken, held) = match turn {
+            Turn::At(at) => (false, Some(at)),
+            Turn::Now | Turn::Idle => (true, None),
+        };
+        tokio::select! {
+            () = status.woken(), if woken => {}
+            () = status.hurried() => {}
+            () = until(held) => {}
+            () = until(next) => {}
+            _ = self.settings.changed() => {}
+            // A client that went away may have left a trigger that nobody told of, the wall clock may
+            // have been set, the machine may have slept.
+            () = tokio::time::sleep(LONGEST_SLEEP) => {}
+        }
+    }
+
     async fn first_agenda(&self) -> Agenda {
         let now = Instant::now();
         let first = if self.pace.at_start {
@@ -123,18 +129,17 @@ impl Worker {
         } else {
             self.pace.interval.unwrap_or_default()
         };
-        let held = self
-            .cycle
-            .store
-            .feed_state()
-            .await
-            .ok()
-            .and_then(|feed| feed.held);
+        let feed = self.cycle.store.feed_state().await.unwrap_or_default();
+        let ago = |then: f64| {
+            let age = Duration::try_from_secs_f64(self.cycle.clock.unix() - then);
+            now.checked_sub(age.unwrap_or_default())
+        };
         Agenda {
             scheduled: self.pace.interval.map(|_| now + first),
-            confirm: held.map(|held| self.confirm_at(held.since)),
-            retry: None,
-            uncommitted: 0,
+            confirm: feed.held.map(|held| self.confirm_at(held.since)),
+            last_start: feed.last_start.and_then(ago),
+            timetable: Timetable::load(&self.cycle).await,
+            ..Agenda::default()
         }
     }
 
@@ -144,19 +149,35 @@ impl Worker {
         Instant::now() + Duration::from_secs_f64(left)
     }
 
-    /// Turns what is due by the clock into triggers like any other. During a pause it stays due:
-    /// asked for again and again it would fill the queue.
-    async fn ask_for_due(&self, agenda: &mut Agenda, now: Instant) {
-        if self.cycle.status.is_paused() {
+    /// Turns what is due by the clock into triggers like any other. While no cycle may begin it stays
+    /// due: asked for again and again it would fill the queue.
+    async fn ask_for_due(&self, agenda: &mut Agenda, config: &Config, now: Instant) {
+        let (calendar, wall) = (&config.schedule, self.cycle.clock.now());
+        let schedule = calendar.schedule.as_ref();
+        agenda.timetable.look(schedule, wall, &self.cycle).await;
+        let quiet = calendar.quiet.until(wall, &calendar.time_zone);
+        let soon = quiet.or(agenda.timetable.next());
+        agenda.calendar = soon.map(|at| now + wait_until(at, wall));
+        let paced = agenda.paced(&config.pace).is_some_and(|at| at > now);
+        if paced || self.cycle.status.is_paused() {
+            return;
+        }
+        if agenda.confirm.is_some_and(|at| at <= now) {
+            agenda.confirm = None;
+            self.ask(TriggerSource::Confirm).await;
+        }
+        if quiet.is_some() {
             return;
         }
         if agenda.scheduled.is_some_and(|at| at <= now) {
             agenda.scheduled = self.pace.interval.map(|interval| now + interval);
             self.ask(TriggerSource::Schedule).await;
         }
-        if agenda.confirm.is_some_and(|at| at <= now) {
-            agenda.confirm = None;
-            self.ask(TriggerSource::Confirm).await;
+        let due = agenda.timetable.next().is_some_and(|at| at <= wall);
+        if let Some(schedule) = schedule.filter(|_| due) {
+            agenda.timetable.ask(schedule, wall, &self.cycle).await;
+            let next = agenda.timetable.next();
+            agenda.calendar = next.map(|at| now + wait_until(at, wall));
         }
     }
 
@@ -176,25 +197,45 @@ impl Worker {
         self.cycle.metrics.triggers.inc((source, result));
     }
 
-    /// The waiting triggers, if a cycle should run for them now.
-    async fn due(&self, agenda: &Agenda, now: Instant) -> Option<Waiting> {
-        if self.cycle.status.is_paused() {
-            return None;
-        }
-        match self.cycle.store.waiting().await {
-            Ok(waiting) if waiting.count == 0 => None,
-            Ok(waiting) => match agenda.retry {
-                // A new trigger is served at once; only what failed before waits.
-                Some((upto, at)) if waiting.upto <= upto && at > now => None,
-                _ => Some(waiting),
-            },
+    /// Whose turn it is: the triggers that wait, and when a cycle may run for them.
+    async fn turn(&self, agenda: &mut Agenda, pace: &PaceConfig, now: Instant) -> (Turn, Waiting) {
+        let read = match self.cycle.status.is_paused() {
+            true => Ok(Waiting::default()),
+            false => self.cycle.store.waiting().await,
+        };
+        let (turn, waiting) = match read {
+            Ok(waiting) => {
+                let unix = self.cycle.clock.unix();
+                (agenda.turn(&waiting, pace, (now, unix)), waiting)
+            }
             Err(error) => {
                 tracing::error!(error = %error, "the waiting triggers cannot be read");
                 tokio::time::sleep(STORE_PAUSE).await;
                 self.cycle.status.wake();
-                None
+                (Turn::Idle, Waiting::default())
             }
+        };
+        let held = match turn {
+            Turn::At(at) => Some(at),
+            Turn::Now | Turn::Idle => agenda.paced(pace),
+        };
+        self.cycle.status.hold_back(held);
+        (turn, waiting)
+    }
+
+    async fn serve(&self, agenda: &mut Agenda, pace: &PaceConfig, waiting: Waiting) {
+        let now = Instant::now();
+        agenda.burst.end(now);
+        agenda.last_start = Some(now);
+        if !pace.min_interval.is_zero() {
+            // So that not even a daemon that is started again and again asks more often. A store that
+            // cannot write says so at the cycle's end.
+            let _ = self.cycle.store.cycle_begins(self.cycle.clock.unix()).await;
         }
+        self.cycle.status.hold_back(agenda.paced(pace));
+        let (upto, failures) = (waiting.upto, waiting.failures);
+        let ran = self.run_isolated(waiting).await;
+        self.note(agenda, upto, failures, ran);
     }
 
     /// A panic ends the cycle, not the worker.
@@ -244,6 +285,11 @@ fn retry(upto: i64, failures: u32, report: &Report) -> (i64, Instant) {
     (upto, Instant::now() + backoff.max(wish))
 }
 
+/// How long it is until this moment by the wall clock.
+fn wait_until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default()
+}
+
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
@@ -254,21 +300,6 @@ async fn until(at: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_that_has_passed_does_not_keep_the_loop_awake() {
-        let now = Instant::now();
-        let (before, after) = (now - Duration::from_secs(1), now + Duration::from_secs(1));
-        let agenda = |retry| Agenda {
-            scheduled: None,
-            confirm: None,
-            retry: Some((1, retry)),
-            uncommitted: 0,
-        };
-        assert_eq!(agenda(before).next(now), None);
-        assert_eq!(agenda(now).next(now), None);
-        assert_eq!(agenda(after).next(now), Some(after));
-    }
 
     #[test]
     fn only_a_stream_of_triggers_is_paced() {

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod matchlist;
 pub mod plan;
 pub mod retry;
+pub mod schedule;
 pub mod texts;
 
 #[cfg(test)]

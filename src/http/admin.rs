@@ -158,7 +158,7 @@ pub async fn accept_snapshot(site: &Site) -> Response {
         Ok(accepted) => {
             let result = accepted.result();
             site.metrics.triggers.inc((TriggerSource::Operator, result));
-            site.status.wake();
+            site.status.hurry();
             json(
                 StatusCode::OK,
                 &AcceptedList {

@@ -84,6 +84,8 @@ pub async fn detailed(site: &Site) -> Response {
             capacity: config.store.queue_capacity,
             oldest,
         },
+        next_cycle_not_before: not_before(site),
+        schedule: site.status.planned(),
         deliveries: outbox(site).await,
         held: site.status.held(),
         paused: site.status.is_paused(),
@@ -95,6 +97,12 @@ pub async fn detailed(site: &Site) -> Response {
         timestamp: site.clock.unix(),
     };
     json(code(level), &body)
+}
+
+/// Until when no cycle begins.
+fn not_before(site: &Site) -> Option<f64> {
+    let left = site.status.held_back()?;
+    Some(site.clock.unix() + left.as_secs_f64())
 }
 
 /// The secrets by the names that people gave them.

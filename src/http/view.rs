@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::auth::Scheme;
 use crate::config::ProcessorMode;
+use crate::cycle::Planned;
 use crate::domain::delivery::DeliveryState;
 use crate::health::{DependencyStatus, Level};
 use crate::store::CycleRecord;
@@ -93,6 +94,10 @@ pub struct DetailedHealth {
     pub dependencies: BTreeMap<&'static str, DependencyStatus>,
     pub store: StoreHealth,
     pub queue: Queue,
+    /// Until when no cycle begins, whatever comes; null if one may begin now.
+    pub next_cycle_not_before: Option<f64>,
+    /// The cycles that the calendar asks for; null if it asks for none.
+    pub schedule: Option<Planned>,
     /// Entries of the outbox in each state; null while the store cannot be read.
     pub deliveries: Option<BTreeMap<DeliveryState, usize>>,
     /// Why a list is held, if one is.

@@ -141,6 +141,22 @@ impl Store {
             .await
     }
 
+    /// Notes that a cycle begins at this moment (Unix seconds), for whoever starts again before it
+    /// ends.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn cycle_begins(&self, at: f64) -> Result<(), StoreError> {
+        let feed = self.feed();
+        self.write(move |tx, _| {
+            ensure_feed(tx, &feed)?;
+            tx.prepare_cached("UPDATE feeds SET last_start = ?2 WHERE feed = ?1")?
+                .execute(params![feed, at])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// What is known of the feed.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod outbox;
 mod reader;
 mod records;
 mod requests;
+mod schedule;
 mod schema;
 mod snapshot;
 mod triggers;
@@ -34,6 +35,7 @@ pub use outbox::{
 };
 pub use records::{ChangeQuery, ChangeRow, CycleRecord, Deliveries, RecordedChanges, trigger_data};
 pub use requests::{RequestName, Taken};
+pub use schedule::ScheduleMark;
 pub use snapshot::{KnownRow, MatchWrite, MatchWrites};
 pub use triggers::{Accepted, NewTrigger, TriggerState, TriggerStatus, Waiting};
 

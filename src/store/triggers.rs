@@ -93,6 +93,8 @@ pub struct Waiting {
     pub links: Vec<String>,
     /// The body of the newest that has one.
     pub data: Option<String>,
+    /// The last of them that no webhook asked for; 0 if there is none.
+    pub urgent: i64,
     /// How often cycles for the oldest of them failed.
     pub failures: u32,
 }
@@ -200,12 +202,17 @@ fn waiting(c: &Connection, feed: &str) -> Result<Waiting, StoreError> {
     let from = served(c, feed)?;
     let mut all = Waiting::default();
     let mut statement = c.prepare_cached(
-        "SELECT seq, accepted, traceparent FROM triggers WHERE feed = ?1 AND seq > ?2 \
-         ORDER BY seq DESC",
+        "SELECT seq, accepted, traceparent, source <> ?3 FROM triggers \
+         WHERE feed = ?1 AND seq > ?2 ORDER BY seq DESC",
     )?;
-    let mut rows = statement.query(params![feed, from])?;
+    let webhook = TriggerSource::Webhook.label();
+    let mut rows = statement.query(params![feed, from, webhook])?;
     while let Some(row) = rows.next()? {
-        all.upto = all.upto.max(row.get(0)?);
+        let seq: i64 = row.get(0)?;
+        all.upto = all.upto.max(seq);
+        if row.get(3)? {
+            all.urgent = all.urgent.max(seq);
+        }
         all.accepted.push(row.get(1)?);
         let link: Option<String> = row.get(2)?;
         if let Some(link) = link.filter(|_| all.links.len() < MAX_LINKS) {

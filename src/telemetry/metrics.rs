@@ -90,6 +90,9 @@ catalogue! {
     /// Seconds that a trigger waited until a cycle took it up.
     queue_wait_duration: Histogram<()> = "queue_wait_duration_seconds", WAIT;
 
+    /// Moments of the schedule that passed more than a minute before a cycle was asked for; one makes
+    /// up for all of them.
+    schedule_missed: Counter<()> = "schedule_missed_total";
     /// Cycles begun, incremented when the triggers are taken up.
     cycles_started: Counter<()> = "cycles_started_total";
     /// Cycles ended, incremented at the end, by outcome.

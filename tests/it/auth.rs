@@ -1,6 +1,5 @@
 //! Who may trigger, asked of the real daemon; rotation without a lost request.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -171,16 +170,6 @@ fn two(first: &str, second: &str) -> String {
     entry("old", first) + &entry("new", second)
 }
 
-fn hang_up(daemon: &Binary) {
-    let mut kill = Command::new("kill");
-    assert!(
-        kill.args(["-HUP", &daemon.id()])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
-
 fn bearer(daemon: &Binary, token: &str) -> String {
     let request = format!("POST /process HTTP/1.1\r\nAuthorization: Bearer {token}\r\n");
     let (head, _) = daemon.exchange(&request).expect("an answer");
@@ -237,7 +226,7 @@ fn secrets_are_rotated_without_a_lost_request() {
             },
         )
         .unwrap();
-        hang_up(&daemon);
+        daemon.hang_up();
         await_loads(&daemon, before);
         assert_eq!(bearer(&daemon, old), if even { "401" } else { "200" });
         assert_eq!(bearer(&daemon, newest), if even { "200" } else { "401" });
@@ -295,7 +284,7 @@ fn a_bad_file_changes_nothing() {
     .enumerate()
     {
         std::fs::write(&file, bad).unwrap();
-        hang_up(&daemon);
+        daemon.hang_up();
         let errors = "log_events_total{level=\"error\"}";
         Binary::await_until("the complaint", || daemon.counted(errors) > n as f64);
         assert_eq!(daemon.counted("config_last_load_successful"), 0.0);
@@ -303,7 +292,7 @@ fn a_bad_file_changes_nothing() {
         assert_eq!(bearer(&daemon, new), "200", "{bad}");
     }
     std::fs::write(&file, two(old, new)).unwrap();
-    hang_up(&daemon);
+    daemon.hang_up();
     daemon.await_count("config_last_load_successful", 1.0);
     let (log, _) = daemon.stop();
     assert!(!log.contains("token-number"), "{log}");

@@ -91,15 +91,20 @@ fn time(daemon: &binary::Daemon) -> f64 {
 }
 
 /// The real binary on a clock that the test sets.
-struct Jumping {
-    daemon: binary::Daemon,
+pub struct Jumping {
+    pub daemon: binary::Daemon,
     jump: PathBuf,
 }
 
 impl Jumping {
     fn start(folder: &Folder, settings: &[(&str, &str)]) -> Self {
+        Self::start_at("+0d", folder, settings)
+    }
+
+    /// With a clock that is so far from the right time, in the words of libfaketime.
+    pub fn start_at(offset: &str, folder: &Folder, settings: &[(&str, &str)]) -> Self {
         let jump = folder.path("jump");
-        std::fs::write(&jump, "+0d").unwrap();
+        std::fs::write(&jump, offset).unwrap();
         let mut command = folder.command(settings);
         command
             .env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1")

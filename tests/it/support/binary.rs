@@ -212,6 +212,18 @@ impl Daemon {
         Some((head.to_owned(), body.to_owned()))
     }
 
+    /// What `/health/detailed` says.
+    pub fn detail(&self) -> Value {
+        let (_, body) = self.exchange("GET /health/detailed HTTP/1.1\r\n").unwrap();
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Has it read its settings again.
+    pub fn hang_up(&self) {
+        let mut kill = Command::new("kill");
+        assert!(kill.args(["-HUP", &self.id()]).status().unwrap().success());
+    }
+
     /// The value of a series, named with its labels.
     pub fn counted(&self, series: &str) -> f64 {
         let text = self.ask("GET /metrics/prom HTTP/1.1\r\n");

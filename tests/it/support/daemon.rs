@@ -122,6 +122,13 @@ impl Daemon {
         self.restart_after(|| ()).await
     }
 
+    /// The same, with these settings in place of those before.
+    pub async fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
+        let own = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        self.settings = settings.iter().map(own).collect();
+        self.restart().await
+    }
+
     /// The same, with something done to the folder in between.
     pub async fn restart_after(self, between: impl FnOnce()) -> Self {
         let (clock, folder, next) = (
@@ -145,6 +152,14 @@ impl Daemon {
     pub async fn look(&self, list: impl Into<Vec<u8>>) -> Value {
         *self.next.lock().unwrap() = Ok(list.into());
         self.process().await
+    }
+
+    /// Triggers and does not wait; the answer.
+    pub async fn trigger(&self) -> Value {
+        let request = self.client.post(format!("{}/process", self.public));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
 
     /// Triggers a cycle and returns what the answer says of it.
@@ -197,6 +212,22 @@ impl Daemon {
             assert!(
                 Instant::now() < deadline,
                 "waited in vain for {status}: {trigger}"
+            );
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until `/health/detailed` satisfies `done`.
+    pub async fn await_detail(&self, what: &str, done: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let detail = self.get("/health/detailed").await;
+            if done(&detail) {
+                return detail;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for {what}: {detail}"
             );
             tokio::time::sleep(POLL).await;
         }
