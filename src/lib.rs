@@ -27,6 +27,7 @@ pub mod delivery;
 pub mod demo;
 pub mod domain;
 pub mod file;
+pub mod filter;
 pub mod folder;
 pub mod health;
 pub mod http;
