@@ -7,6 +7,7 @@ mod control;
 mod cycle_view;
 mod deliveries;
 mod demo;
+mod explain_filter;
 mod healthcheck;
 mod output;
 mod page;
@@ -91,6 +92,8 @@ enum Command {
     /// Judge whether a request may trigger
     #[command(after_help = sign::VERIFY)]
     Verify(sign::VerifyArguments),
+    /// Tell what the filters say of a request
+    ExplainFilter(explain_filter::Arguments),
     /// Show how the running daemon is
     Status(status::Arguments),
     /// Show what changed, newest first
@@ -127,6 +130,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Trigger(arguments)) => trigger::run(&arguments),
         Some(Command::Sign(arguments)) => sign::sign(&arguments),
         Some(Command::Verify(arguments)) => sign::verify(&arguments),
+        Some(Command::ExplainFilter(arguments)) => explain_filter::run(&arguments),
         Some(Command::Status(arguments)) => status::run(&arguments),
         Some(Command::Changes(arguments)) => changes::run(&arguments),
         Some(Command::Deliveries(command)) => deliveries::run(&command),

@@ -135,7 +135,8 @@ fn reason(refusal: Refusal, scheme: Scheme) -> String {
     }
 }
 
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+/// A header of the command line.
+pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let told = || "expected NAME: VALUE".to_owned();
     let (name, value) = text.split_once(':').ok_or_else(told)?;
     let name = name.trim().parse().map_err(|_| told())?;

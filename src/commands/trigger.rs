@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::cycle_view::CycleView;
-use super::output::{print, print_line};
+use super::output::{print, print_line, printable};
 use super::remote::{Asking, PublicListener};
 use super::settings;
 use super::sign;
@@ -50,6 +50,8 @@ struct Triggered {
     trigger_id: String,
     processing_count: u64,
     queued: bool,
+    /// The rule of a filter that ignores the request; empty if none does.
+    rule: String,
     #[serde(flatten)]
     cycle: CycleView,
 }
@@ -76,7 +78,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let triggered: Triggered = remote.parse(&body)?;
     match arguments.asking.json {
         true => print_line(&body)?,
+        // The line on the standard error says it all.
+        false if !triggered.rule.is_empty() => {}
         false => print(&told(&triggered, &View::new(&config)))?,
+    }
+    if !triggered.rule.is_empty() {
+        let rule = printable(&triggered.rule);
+        let told = format!("a filter of the daemon ignores this request: rule {rule}");
+        return Err(Failure::Refused(told));
     }
     match arguments.wait {
         None => Ok(()),

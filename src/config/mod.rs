@@ -6,6 +6,7 @@ mod assets;
 mod auth;
 mod aws;
 mod cycle;
+mod filter;
 mod http;
 mod live;
 mod log;
@@ -50,6 +51,7 @@ pub use store::StoreConfig;
 pub use upstream::{UpstreamConfig, UpstreamUrl};
 
 use crate::auth::{Auth, Scheme};
+use crate::filter::Filters;
 use crate::socket::Address;
 use reader::{Form, Reader};
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Who may trigger.
     pub auth: Auth,
+    /// Which requests trigger.
+    pub filters: Filters,
     /// The administration listener.
     pub admin: AdminConfig,
     /// The data folder.
@@ -109,6 +113,8 @@ const LIVE: &[&str] = &[
     "QUIET_HOURS",
     "SCHEDULE",
     "SCHEDULE_TZ",
+    "FILTERS",
+    "FILTERS_FILE",
     "WEBHOOK_AUTH",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_FILE",
@@ -140,6 +146,7 @@ impl Config {
         let mut config = Self {
             http: HttpConfig::read(&mut from),
             auth: auth::read(&mut from),
+            filters: filter::read(&mut from),
             admin: AdminConfig::read(&mut from),
             store: StoreConfig::read(&mut from),
             upstream: UpstreamConfig::read(&mut from),

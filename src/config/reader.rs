@@ -182,6 +182,21 @@ impl<'a> Reader<'a> {
 
     /// A secret, or one read from the file that `<name>_FILE` names.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
+        let form = Form {
+            expected: "the path of a readable file that holds the secret",
+            example: "/run/secrets/admin_token",
+        };
+        self.direct_or_file(name, "***", form).map(Secret::new)
+    }
+
+    /// A text that is no secret and too long to be shown, or one read from the file that
+    /// `<name>_FILE` names, which must be as `form` says.
+    pub fn document(&mut self, name: &str, form: Form) -> Option<String> {
+        self.direct_or_file(name, "…", form)
+    }
+
+    /// What stands in the variable is shown as `instead`.
+    fn direct_or_file(&mut self, name: &str, instead: &str, file_form: Form) -> Option<String> {
         let file_variable = format!("{name}_FILE");
         let direct = self.raw(name);
         let file = self.raw(&file_variable);
@@ -193,35 +208,30 @@ impl<'a> Reader<'a> {
             self.mistake(name, &format!("is set, and so is {file_variable}"), form);
         }
         if let Some((value, origin)) = direct {
-            self.show_as(name, "***".to_owned(), value.as_bytes(), origin);
-            return Some(Secret::new(value.to_owned()));
+            self.show_as(name, instead.to_owned(), value.as_bytes(), origin);
+            return Some(value.to_owned());
         }
         let Some((path, origin)) = file else {
             self.show(name, "", Origin::Default);
             return None;
         };
         self.files.push(path.into());
-        let form = Form {
-            expected: "the path of a readable file that holds the secret",
-            example: "/run/secrets/admin_token",
-        };
         let read = file::read_text(Path::new(path), file::SMALL);
         let content = read.as_deref().unwrap_or_default().as_bytes().to_owned();
         self.show_as(&file_variable, shown(path), &content, origin);
-        match read {
-            Ok(text) if !text.trim().is_empty() => Some(Secret::new(text.trim().to_owned())),
-            Ok(_) => {
-                self.mistake(&file_variable, &format!("{path} is empty"), form);
-                None
-            }
-            Err(error) => {
-                self.mistake(
-                    &file_variable,
-                    &format!("{path} cannot be read: {error}"),
-                    form,
-                );
-                None
-            }
+        let problem = match read {
+            Ok(text) if !text.trim().is_empty() => return Some(text.trim().to_owned()),
+            Ok(_) => format!("{path} is empty"),
+            Err(error) => format!("{path} cannot be read: {error}"),
+        };
+        self.mistake(&file_variable, &problem, file_form);
+        None
+    }
+
+    /// Shows a setting that was read as this from now on.
+    pub fn show_instead(&mut self, name: &str, value: &str) {
+        for setting in self.settings.iter_mut().filter(|one| one.name == name) {
+            setting.value = value.to_owned();
         }
     }
 

@@ -1,5 +1,7 @@
 //! Whether a request may trigger: judged by its head, and by its body as it arrives.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::Response;
@@ -45,10 +47,11 @@ impl Admission {
         }
     }
 
-    /// Judges the whole. Returns the request's name, if it has one.
-    pub fn end(self, site: &Site) -> Result<Option<RequestName>, Response> {
+    /// Judges the whole. Returns the request's name, if it has one, and the label of the secret that
+    /// it showed, if one was needed.
+    pub fn end(self, site: &Site) -> Result<(Option<RequestName>, Option<Arc<str>>), Response> {
         match self.claim.verify() {
-            Ok(_) => Ok(self.named.map(Named::end)),
+            Ok(label) => Ok((self.named.map(Named::end), label)),
             Err(refusal) => Err(refused(site, self.scheme, refusal)),
         }
     }

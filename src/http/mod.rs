@@ -20,10 +20,12 @@ mod problem;
 mod process;
 mod repeat;
 mod route;
+mod sift;
 mod status;
 mod stream;
 mod view;
 
+pub use body::KEPT_BYTES;
 pub use listen::{Limits, Server, serve_connection};
 pub use peer::Peer;
 pub use route::{Site, SiteKind};

@@ -10,6 +10,7 @@ use super::admit::Admission;
 use super::body::ReadBody;
 use super::problem::{not_found, problem, retry_after, unavailable};
 use super::route::Site;
+use super::sift::Asked;
 use super::view::{Busy, TriggerView, Triggered, Waited};
 use super::{Request, Response, json};
 use crate::store::{Accepted, CycleRecord, NewTrigger, StoreError, Taken, TriggerState};
@@ -34,13 +35,15 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
     }
     let (head, body) = request.into_parts();
     let (wait, inbound) = (preferred_wait(&head.headers), span::inbound(&head.headers));
-    let mut admission = match Admission::begin(site, &site.config.now().auth, &head.headers) {
+    let config = site.config.now();
+    let mut admission = match Admission::begin(site, &config.auth, &head.headers) {
         Ok(admission) => admission,
         Err(refusal) => return refused(site, rejected(&refusal), refusal),
     };
+    let asked = Asked::of(&config.filters, &head);
     // It holds the buffer that it was read from. A slow body must not hold two.
     drop(head);
-    let body = match site
+    let mut body = match site
         .bodies
         .read(body, |piece| admission.update(piece))
         .await
@@ -48,10 +51,15 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
         Ok(body) => body,
         Err(refusal) => return refused(site, TriggerResult::RejectedInvalid, refusal),
     };
-    let name = match admission.end(site) {
-        Ok(name) => name,
+    let (name, label) = match admission.end(site) {
+        Ok(known) => known,
         Err(refusal) => return refused(site, rejected(&refusal), refusal),
     };
+    if let Some(asked) = asked
+        && let Err((result, answer)) = asked.judge(site, label, &mut body).await
+    {
+        return refused(site, result, answer);
+    }
     let trigger = NewTrigger {
         source: TriggerSource::Webhook,
         accepted: site.clock.unix(),

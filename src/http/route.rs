@@ -12,6 +12,7 @@ use super::framing::Ambiguous;
 use super::guard;
 use super::metrics::Scrapes;
 use super::problem::{and_close, method_not_allowed, not_found, unavailable};
+use super::sift::Sieve;
 use super::{Request, Response, admin, health, metrics, openapi, process, status};
 use crate::clock::Clock;
 use crate::config::Live;
@@ -57,6 +58,8 @@ pub struct Site {
     pub answers: Answers,
     /// The text that scrapers share.
     pub scrapes: Scrapes,
+    /// Room for filters that take their time.
+    pub sieve: Sieve,
 }
 
 impl Site {
@@ -84,6 +87,7 @@ impl Site {
             bodies,
             answers: Answers::default(),
             scrapes: Scrapes::default(),
+            sieve: Sieve::default(),
         }
     }
 

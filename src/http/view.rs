@@ -34,6 +34,18 @@ pub struct Root {
     pub paused: bool,
 }
 
+/// A request that a filter ignores.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Ignored<'a> {
+    /// `ignored`.
+    pub status: &'static str,
+    pub message: &'static str,
+    /// The rule that decided, or `default`.
+    pub rule: &'a str,
+    /// Cycles completed, failed ones too.
+    pub processing_count: u64,
+}
+
 /// A probe's answer.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Probe {

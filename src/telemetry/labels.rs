@@ -6,6 +6,7 @@ use crate::auth::{Refusal, Scheme};
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::plan::AssetKind;
+use crate::filter::RuleErrorKind;
 use crate::labels;
 
 /// A value that can stand in a label: its label's name and all its values.
@@ -56,6 +57,7 @@ label_names! {
     TriggerSource => "source",
     Refusal => "reason",
     Scheme => "scheme",
+    RuleErrorKind => "kind",
     Category => "category",
     Priority => "priority",
     Destination => "destination",
@@ -218,10 +220,12 @@ labels! {
         Duplicate => "duplicate",
         /// Refused: the name of one that was accepted before, with another body.
         RejectedConflict => "rejected_conflict",
-        /// Refused: the queue is full.
+        /// Refused: the queue is full, or too many requests are being judged by filters.
         RejectedFull => "rejected_full",
         /// Refused: not authenticated.
         RejectedAuth => "rejected_auth",
+        /// Refused by a filter.
+        RejectedFilter => "rejected_filter",
         /// Refused: not understood.
         RejectedInvalid => "rejected_invalid",
         /// Refused: the daemon is stopping.

@@ -14,6 +14,7 @@ use crate::auth::{Refusal, Scheme};
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::plan::AssetKind;
+use crate::filter::RuleErrorKind;
 
 const HTTP: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -81,6 +82,8 @@ catalogue! {
     auth_scheme: Gauge<(Scheme,)> = "auth_scheme";
     /// 1 while everybody who reaches the public listener over a network may trigger, else 0.
     auth_open: Gauge<()> = "auth_open";
+    /// Rules of filters that could not be asked about a request, by why.
+    filter_errors: Counter<(RuleErrorKind,)> = "filter_errors_total";
     /// Triggers that wait for a cycle, read from the store at the scrape.
     queue_depth: Gauge<()> = "queue_depth";
     /// Triggers that may wait at most.

@@ -1,6 +1,7 @@
 //! The commands for operators: the real binary asks the real daemon, or one that answers oddly.
 
 mod errors;
+mod filters;
 mod shells;
 mod signing;
 

@@ -19,6 +19,7 @@ mod deliveries;
 mod descriptors;
 mod disk;
 mod eio;
+mod filters;
 mod limits;
 mod lists;
 mod outages;

@@ -107,7 +107,9 @@ fn path_id(schema: Value) -> Value {
 fn process(schemas: &mut SchemaGenerator) -> Operation {
     let triggered = schemas.subschema_for::<view::Triggered<'static>>();
     let waited = schemas.subschema_for::<view::Waited<'static>>();
-    let answer = Body::Json(json!({ "anyOf": [triggered.to_value(), waited.to_value()] }));
+    let ignored = schemas.subschema_for::<view::Ignored<'static>>();
+    let all = [triggered, waited, ignored].map(schemars::Schema::to_value);
+    let answer = Body::Json(json!({ "anyOf": all }));
     let operation = Operation::post(
         Route::Process,
         "process",
@@ -128,7 +130,7 @@ fn process(schemas: &mut SchemaGenerator) -> Operation {
         ),
     ];
     let mut operation = operation
-        .problems(&[401, 408, 409, 413])
+        .problems(&[401, 403, 408, 409, 413])
         .also(429, of::<view::Busy>(schemas))
         .with(parameters);
     operation.takes = Some(json!({

@@ -224,6 +224,15 @@ impl Daemon {
         assert!(kill.args(["-HUP", &self.id()]).status().unwrap().success());
     }
 
+    /// Sends this as it stands, and returns all that is answered until the connection ends.
+    pub fn send(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// The value of a series, named with its labels.
     pub fn counted(&self, series: &str) -> f64 {
         let text = self.ask("GET /metrics/prom HTTP/1.1\r\n");
