@@ -34,51 +34,67 @@ pub struct Reloader {
     pub clock: Clock,
 }
 
-/// What became of an attempt.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Unchanged,
-    Changed(Vec<String>),
-}
-
-/// Why the settings stay as they are.
-#[derive(Debug, thiserror::Error)]
-enum Kept {
-    #[error("{0}")]
-    Mistakes(ConfigErrors),
-    #[error("{0} can change only with a restart")]
-    Fixed(String),
-    #[error("they could not be read")]
-    Panicked,
+/// What is known of the files.
+#[derive(Debug, Default)]
+struct Seen {
+    /// At the last look.
+    last: Option<blake3::Hash>,
+    /// When they were last read. A file may have changed since the start read it, so the first look
+    /// reads in any case.
+    taken: Option<blake3::Hash>,
+    /// Why they were not taken then, if they were not.
+    complaint: Option<String>,
 }
 
 impl Reloader {
     /// Goes on until `stop` is set.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        // A file may have changed since the start read it, so the first look reads in any case.
-        let mut seen = None;
+        let mut seen = Seen::default();
         loop {
             let asked = tokio::select! {
                 () = raised(&mut stop) => return,
                 Ok(()) = self.reloads.hangups.changed() => true,
                 () = tokio::time::sleep(LOOK_EVERY) => false,
             };
-            // Before they are read: a change in between is seen the next time.
-            let now = digest(self.live.now().files().to_vec()).await;
-            if asked || now != seen {
-                seen = now;
-                self.reload(asked).await;
+            let look = self.look(asked, &mut seen);
+            // A disk that hangs does not hold up the end.
+            tokio::select! {
+                () = look => {}
+                () = raised(&mut stop) => return,
             }
         }
     }
 
-    async fn reload(&self, asked: bool) {
-        let why = if asked { "SIGHUP" } else { "a file changed" };
+    async fn look(&self, asked: bool, seen: &mut Seen) {
+        // Before they are read: a change in between is seen the next time.
+        let now = digest(self.live.now().files().to_vec()).await;
+        // A file that is being written is left alone until it is the same twice.
+        let is_still = std::mem::replace(&mut seen.last, now) == now;
+        // After a failure the files that are to be watched are not known.
+        let is_due = is_still && (seen.taken != now || seen.complaint.is_some());
+        if !asked && !is_due {
+            return;
+        }
+        seen.taken = now;
+        let complaint = self.reload(asked).await;
+        if let Some(complaint) = &complaint
+            && (asked || seen.complaint.as_ref() != Some(complaint))
+        {
+            let why = why(asked);
+            tracing::error!(
+                "settings read again ({why}) and not taken, the old ones stay: {complaint}"
+            );
+        }
+        seen.complaint = complaint;
+    }
+
+    /// Returns why the settings stay as they are, if they do.
+    async fn reload(&self, asked: bool) -> Option<String> {
         let load = self.reloads.load;
         let read = tokio::task::spawn_blocking(load).await;
         let outcome = read
-            .map_err(|_| Kept::Panicked)
-            .and_then(|read| read.map_err(Kept::Mistakes))
+            .map_err(|_| "they could not be read".to_owned())
+            .and_then(|read| read.map_err(|mistakes| mistakes.in_one_line()))
             .and_then(|config| self.take(config));
         let successful = outcome.is_ok();
         self.metrics
@@ -89,25 +105,26 @@ impl Reloader {
                 .config_last_load_success_timestamp
                 .set((), self.clock.unix());
         }
+        let why = why(asked);
         match outcome {
-            Ok(Outcome::Unchanged) if !asked => {}
-            Ok(Outcome::Unchanged) => tracing::info!("settings read again ({why}): the same"),
-            Ok(Outcome::Changed(names)) => {
-                let names = names.join(", ");
+            Ok(changed) if changed.is_empty() && !asked => {}
+            Ok(changed) if changed.is_empty() => {
+                tracing::info!("settings read again ({why}): the same");
+            }
+            Ok(changed) => {
+                let names = changed.join(", ");
                 tracing::info!(
                     changed = names,
                     "settings read again ({why}): {names} changed"
                 );
             }
-            Err(kept) => {
-                tracing::error!(
-                    "settings read again ({why}) and not taken, the old ones stay: {kept}"
-                );
-            }
+            Err(complaint) => return Some(complaint),
         }
+        None
     }
 
-    fn take(&self, config: Config) -> Result<Outcome, Kept> {
+    /// Puts the settings in the place of the old ones; the names of those that changed.
+    fn take(&self, config: Config) -> Result<Vec<String>, String> {
         let changed = self.live.now().changes(&config);
         let fixed: Vec<&str> = changed
             .iter()
@@ -115,17 +132,24 @@ impl Reloader {
             .filter(|name| !Config::is_live(name))
             .collect();
         if !fixed.is_empty() {
-            return Err(Kept::Fixed(fixed.join(", ")));
+            let fixed = fixed.join(", ");
+            return Err(format!("{fixed} can change only with a restart"));
         }
-        if changed.is_empty() {
-            return Ok(Outcome::Unchanged);
-        }
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
+        if !changed.is_empty() {
+            for warning in &config.warnings {
+                tracing::warn!("{warning}");
+            }
         }
         show(&self.metrics, &config);
         self.live.replace(Arc::new(config));
-        Ok(Outcome::Changed(changed))
+        Ok(changed)
+    }
+}
+
+fn why(asked: bool) -> &'static str {
+    match asked {
+        true => "SIGHUP",
+        false => "a file changed",
     }
 }
 

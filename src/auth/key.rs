@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit};
+use sha2::Sha256;
 
 use super::Scheme;
 
@@ -53,9 +54,13 @@ pub enum KeyError {
     NoPassword,
 }
 
+/// A MAC that is being made. It is small: everybody who asks has one for each secret.
+pub(super) type Mac = Hmac<Sha256>;
+
 #[derive(Clone)]
 enum Material {
-    Mac(Box<hmac::Key>),
+    /// Begun, with nothing but the secret in it.
+    Mac(Mac),
     /// The digest of what the header must carry: digests have one length and compare in constant
     /// time.
     Digest(blake3::Hash),
@@ -99,9 +104,9 @@ impl Key {
             Scheme::StandardWebhooks => {
                 let encoded = text.strip_prefix("whsec_").ok_or(KeyError::NoPrefix)?;
                 let bytes = STANDARD.decode(encoded).map_err(|_| KeyError::NotBase64)?;
-                Material::Mac(mac(within(&bytes, &STANDARD_BYTES)?))
+                Material::Mac(mac(&bytes, &STANDARD_BYTES)?)
             }
-            Scheme::Github => Material::Mac(mac(within(text.as_bytes(), &CHOSEN)?)),
+            Scheme::Github => Material::Mac(mac(text.as_bytes(), &CHOSEN)?),
             Scheme::None | Scheme::Bearer => {
                 let is_token = text.bytes().all(|byte| byte.is_ascii_graphic());
                 within(text.as_bytes(), &CHOSEN)?;
@@ -133,9 +138,9 @@ impl Key {
     }
 
     /// Begins a MAC with this secret; none where the scheme has no signatures.
-    pub(super) fn begin(&self) -> Option<hmac::Context> {
+    pub(super) fn begin(&self) -> Option<Mac> {
         match &self.material {
-            Material::Mac(key) => Some(hmac::Context::with_key(key)),
+            Material::Mac(mac) => Some(mac.clone()),
             Material::Digest(_) => None,
         }
     }
@@ -153,8 +158,10 @@ impl Key {
     }
 }
 
-fn mac(bytes: &[u8]) -> Box<hmac::Key> {
-    Box::new(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+fn mac(bytes: &[u8], allowed: &std::ops::RangeInclusive<usize>) -> Result<Mac, KeyError> {
+    let bytes = within(bytes, allowed)?;
+    // It takes secrets of any length.
+    Mac::new_from_slice(bytes).map_err(|_| KeyError::Length(bytes.len(), 0, 0))
 }
 
 fn within<'a>(

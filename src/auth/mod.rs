@@ -74,6 +74,19 @@ pub struct Auth {
 }
 
 impl Auth {
+    /// How many secrets count at `now` (Unix seconds).
+    #[must_use]
+    pub fn counting(&self, now: f64) -> usize {
+        let counts = |key: &&Key| key.validity.holds(now);
+        self.keys.iter().filter(counts).count()
+    }
+
+    /// Whether nobody can trigger at `now`, because no secret counts.
+    #[must_use]
+    pub fn is_shut(&self, now: f64) -> bool {
+        self.scheme != Scheme::None && self.counting(now) == 0
+    }
+
     /// Everybody may trigger.
     #[must_use]
     pub fn open() -> Self {

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::Mac;
 use http::{HeaderName, header};
 
 use super::{Auth, Key, Scheme, names};
@@ -45,5 +46,5 @@ fn tag(key: &Key, pieces: &[&[u8]]) -> Option<Vec<u8>> {
     for piece in pieces {
         mac.update(piece);
     }
-    Some(mac.sign().as_ref().to_vec())
+    Some(mac.finalize().into_bytes().to_vec())
 }

@@ -130,6 +130,7 @@ fn a_time_outside_the_tolerance_is_refused() {
         "",
         " ",
         "+1614265330",
+        "01614265330",
         "-5",
         "1614265330.0",
         "0x5",
@@ -244,6 +245,7 @@ fn what_was_signed_is_what_came() {
     let judged = |id, sent, body: &[u8]| judge(&one, &standard(id, sent, SIGNATURE), body, NOW);
     assert!(judged(ID, SENT, BODY).is_ok());
     assert_eq!(judged("msg_other", SENT, BODY), Err("mismatch"));
+    assert_eq!(judged("msg.other", SENT, BODY), Err("malformed"));
     assert_eq!(judged(ID, "1614265331", BODY), Err("mismatch"));
     assert_eq!(judged(ID, SENT, &BODY[..BODY.len() - 1]), Err("mismatch"));
     assert_eq!(judged(ID, SENT, b""), Err("mismatch"));

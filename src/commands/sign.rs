@@ -55,7 +55,7 @@ pub struct VerifyArguments {
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
     /// As if it were this time, in Unix seconds [default: now]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = moment)]
     at: Option<f64>,
 }
 
@@ -144,10 +144,18 @@ pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
+fn moment(text: &str) -> Result<f64, String> {
+    let moment = text.parse().ok().filter(|moment: &f64| moment.is_finite());
+    moment.ok_or_else(|| "expected seconds since 1970".to_owned())
+}
+
 fn message_id(text: &str) -> Result<String, String> {
-    let fits = (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_fit = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
+    let fits = (1..=256).contains(&text.len()) && text.bytes().all(is_fit);
     match fits {
         true => Ok(text.to_owned()),
-        false => Err("expected 1 to 256 printable characters of ASCII without spaces".to_owned()),
+        false => Err(
+            "expected 1 to 256 printable characters of ASCII without spaces and dots".to_owned(),
+        ),
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::reader::{Form, Reader};
 use super::secret::Secret;
+use super::source::Origin;
 use crate::auth::{Auth, Key, Scheme, Validity, is_label};
 use crate::clock::unix_seconds;
 use crate::file;
@@ -25,13 +26,7 @@ const TABLE: Form = Form {
 };
 
 pub(super) fn read(from: &mut Reader<'_>) -> Auth {
-    let scheme = from.value(
-        "WEBHOOK_AUTH",
-        "none",
-        MODES,
-        |text| Scheme::from_label(&text.to_ascii_lowercase()),
-        Scheme::None,
-    );
+    let scheme = scheme(from);
     let form = Form {
         expected: "seconds, from 1 to 3600",
         example: "300",
@@ -39,40 +34,50 @@ pub(super) fn read(from: &mut Reader<'_>) -> Auth {
     let tolerance = from.seconds("WEBHOOK_TOLERANCE_SECONDS", 300, 1..=3600, form);
     let one = from.secret("WEBHOOK_SECRET");
     let several = from.secret("WEBHOOK_SECRETS");
-    let keys = match (one, several) {
-        (None, None) => Vec::new(),
-        (Some(_), Some(_)) => {
+    // What a secret must be, the scheme says.
+    let keys = scheme.map(|scheme| keys(from, scheme, one, several));
+    Auth {
+        scheme: scheme.unwrap_or(Scheme::None),
+        tolerance,
+        keys: keys.unwrap_or_default(),
+    }
+}
+
+/// None after a mistake. Its value is not shown: it may be a secret that got into the wrong place.
+fn scheme(from: &mut Reader<'_>) -> Option<Scheme> {
+    let (text, origin) = from
+        .raw("WEBHOOK_AUTH")
+        .unwrap_or(("none", Origin::Default));
+    let scheme = Scheme::from_label(&text.to_ascii_lowercase());
+    match scheme {
+        Some(scheme) => from.show("WEBHOOK_AUTH", scheme.label(), origin),
+        None => from.mistake("WEBHOOK_AUTH", "names no scheme", MODES),
+    }
+    scheme
+}
+
+fn keys(
+    from: &mut Reader<'_>,
+    scheme: Scheme,
+    one: Option<Secret>,
+    several: Option<Secret>,
+) -> Vec<Key> {
+    let told = |name: &str| name.starts_with("WEBHOOK_SECRET");
+    let is_told = from.mistakes.iter().any(|mistake| told(&mistake.name));
+    match (scheme, one, several) {
+        (_, Some(_), Some(_)) => {
             let form = Form {
                 expected: "one of the two",
                 example: "WEBHOOK_SECRETS_FILE alone, with every secret in it",
             };
             from.mistake("WEBHOOK_SECRET", "is set, and so is WEBHOOK_SECRETS", form);
-            return Auth::open();
         }
-        (Some(secret), None) => only(from, scheme, &secret),
-        (None, Some(table)) => table_of(from, scheme, &table),
-    };
-    check(from, scheme, &keys);
-    Auth {
-        scheme,
-        tolerance,
-        keys,
-    }
-}
-
-/// Contradictions between the scheme and the secrets.
-fn check(from: &mut Reader<'_>, scheme: Scheme, keys: &[Key]) {
-    let told = |name: &str| name.starts_with("WEBHOOK_");
-    if from.mistakes.iter().any(|mistake| told(&mistake.name)) {
-        return;
-    }
-    match (scheme, keys.is_empty()) {
-        (Scheme::None, false) => {
+        (Scheme::None, None, None) => {}
+        (Scheme::None, ..) => {
             let problem = "is none, and a secret is set that nobody would be asked for";
             from.mistake("WEBHOOK_AUTH", problem, MODES);
         }
-        (Scheme::None, true) | (_, false) => {}
-        (scheme, true) => {
+        (scheme, None, None) if !is_told => {
             let form = Form {
                 expected: "set as well: WEBHOOK_SECRET, WEBHOOK_SECRETS, or one of them with _FILE",
                 example: "WEBHOOK_SECRET_FILE=/run/secrets/webhook",
@@ -80,13 +85,11 @@ fn check(from: &mut Reader<'_>, scheme: Scheme, keys: &[Key]) {
             let problem = format!("is not set, and WEBHOOK_AUTH is {scheme}");
             from.mistake("WEBHOOK_SECRET", &problem, form);
         }
+        (_, None, None) => {}
+        (scheme, Some(secret), None) => return only(from, scheme, &secret),
+        (scheme, None, Some(table)) => return table_of(from, scheme, &table),
     }
-    let now = unix_seconds(Timestamp::now());
-    let counting = keys.iter().filter(|key| key.validity.holds(now)).count();
-    if !keys.is_empty() && counting == 0 {
-        from.warnings
-            .push("no secret of WEBHOOK_SECRETS counts now: nobody can trigger".to_owned());
-    }
+    Vec::new()
 }
 
 fn form(scheme: Scheme) -> Form {

@@ -32,6 +32,23 @@ impl Mistake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<Mistake>);
 
+impl ConfigErrors {
+    /// All of them on one line, for a log.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let told = |mistake: &Mistake| {
+            let Mistake {
+                name,
+                problem,
+                expected,
+                ..
+            } = mistake;
+            format!("{name}: {problem}; must be: {expected}")
+        };
+        self.0.iter().map(told).collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();

@@ -105,7 +105,8 @@ const PATH_OF_ITS_OWN: Form = Form {
     example: "unix:/run/match-list-processor/metrics.sock",
 };
 
-/// Settings that take effect while the program runs.
+/// Settings that take effect while the program runs. Not `WEBHOOK_AUTH`: a file that is cut off or gone
+/// for a moment must not open the door.
 const LIVE: &[&str] = &[
     "DEBOUNCE_MAX_SECONDS",
     "DEBOUNCE_SECONDS",
@@ -115,7 +116,6 @@ const LIVE: &[&str] = &[
     "SCHEDULE_TZ",
     "FILTERS",
     "FILTERS_FILE",
-    "WEBHOOK_AUTH",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_FILE",
     "WEBHOOK_SECRETS",

@@ -217,12 +217,16 @@ impl<'a> Reader<'a> {
         };
         self.files.push(path.into());
         let read = file::read_text(Path::new(path), file::SMALL);
-        let content = read.as_deref().unwrap_or_default().as_bytes().to_owned();
-        self.show_as(&file_variable, shown(path), &content, origin);
+        // Another file with the same content is another one to watch.
+        let content = read.as_deref().unwrap_or_default().trim();
+        let value = [path, "\n", content].concat();
+        self.show_as(&file_variable, shown(path), value.as_bytes(), origin);
+        // What looks like no path may be the secret itself.
+        let told = if path.contains('/') { path } else { "its file" };
         let problem = match read {
             Ok(text) if !text.trim().is_empty() => return Some(text.trim().to_owned()),
-            Ok(_) => format!("{path} is empty"),
-            Err(error) => format!("{path} cannot be read: {error}"),
+            Ok(_) => format!("{told} is empty"),
+            Err(error) => format!("{told} cannot be read: {error}"),
         };
         self.mistake(&file_variable, &problem, file_form);
         None

@@ -5,55 +5,50 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::Response;
-use super::problem::{and_close, problem};
+use super::problem::problem;
 use super::repeat::{self, Named};
 use super::route::Site;
 use crate::auth::{Auth, Claim, Refusal, Scheme};
 use crate::store::RequestName;
 
-/// A request whose head is in order.
+/// A request whose head was looked at. It is judged at its end, so that every refusal takes the same
+/// way, and the connection can go on.
 #[derive(Debug)]
 pub struct Admission {
     scheme: Scheme,
-    claim: Claim,
-    named: Option<Named>,
+    claim: Result<Claim, Refusal>,
+    named: Result<Option<Named>, String>,
 }
 
 impl Admission {
-    /// Looks at the head; an `Err` is the answer to send instead.
-    pub fn begin(site: &Site, auth: &Auth, headers: &HeaderMap) -> Result<Self, Response> {
-        let unread = |response| match headers.contains_key(header::TRANSFER_ENCODING) {
-            // Chunks that nobody looks at may hold what two servers read differently.
-            true => and_close(response),
-            false => response,
-        };
-        let claim = auth
-            .claim(headers, site.clock.unix())
-            .map_err(|refusal| unread(refused(site, auth.scheme, refusal)))?;
-        let named = repeat::named(auth.scheme, headers)
-            .map_err(|detail| unread(problem(StatusCode::BAD_REQUEST, &detail)))?;
-        Ok(Self {
+    /// Looks at the head.
+    pub fn begin(site: &Site, auth: &Auth, headers: &HeaderMap) -> Self {
+        Self {
             scheme: auth.scheme,
-            claim,
-            named,
-        })
+            claim: auth.claim(headers, site.clock.unix()),
+            named: repeat::named(auth.scheme, headers),
+        }
     }
 
     /// Takes a piece of the body.
     pub fn update(&mut self, piece: &[u8]) {
-        self.claim.update(piece);
-        if let Some(named) = &mut self.named {
+        if let Ok(claim) = &mut self.claim {
+            claim.update(piece);
+        }
+        if let Ok(Some(named)) = &mut self.named {
             named.update(piece);
         }
     }
 
     /// Judges the whole. Returns the request's name, if it has one, and the label of the secret that
-    /// it showed, if one was needed.
+    /// it showed, if one was needed; an `Err` is the answer to send.
     pub fn end(self, site: &Site) -> Result<(Option<RequestName>, Option<Arc<str>>), Response> {
-        match self.claim.verify() {
-            Ok(label) => Ok((self.named.map(Named::end), label)),
-            Err(refusal) => Err(refused(site, self.scheme, refusal)),
-        }
+        let claim = self.claim.and_then(Claim::verify);
+        let label = claim.map_err(|refusal| refused(site, self.scheme, refusal))?;
+        let named = self
+            .named
+            .map_err(|detail| problem(StatusCode::BAD_REQUEST, &detail))?;
+        Ok((named.map(Named::end), label))
     }
 }
 

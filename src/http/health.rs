@@ -49,7 +49,7 @@ pub fn health(site: &Site) -> Response {
         paused: site.status.is_paused(),
         held: site.status.held(),
         authentication: config.auth.scheme,
-        warnings: config.warnings.clone(),
+        warnings: warnings(site, &config),
         timestamp: site.clock.unix(),
     };
     json(code(level), &body)
@@ -93,7 +93,7 @@ pub async fn detailed(site: &Site) -> Response {
             scheme: config.auth.scheme,
             secrets: secrets(site, &config),
         },
-        warnings: config.warnings.clone(),
+        warnings: warnings(site, &config),
         timestamp: site.clock.unix(),
     };
     json(code(level), &body)
@@ -103,6 +103,14 @@ pub async fn detailed(site: &Site) -> Response {
 fn not_before(site: &Site) -> Option<f64> {
     let left = site.status.held_back()?;
     Some(site.clock.unix() + left.as_secs_f64())
+}
+
+/// What is odd in the settings, and whether it shuts the door now.
+fn warnings(site: &Site, config: &Config) -> Vec<String> {
+    let shut = config.auth.is_shut(site.clock.unix());
+    let shut =
+        shut.then(|| "no secret of WEBHOOK_SECRETS counts now: nobody can trigger".to_owned());
+    config.warnings.iter().cloned().chain(shut).collect()
 }
 
 /// The secrets by the names that people gave them.

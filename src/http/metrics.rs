@@ -50,6 +50,8 @@ impl Scrapes {
 
     /// Makes a text for all that wait. It goes on when the client is gone for which it was begun.
     fn make(&self, site: &Site, making: OwnedMutexGuard<()>) {
+        let secrets = site.config.now().auth.counting(site.clock.unix());
+        site.metrics.auth_secrets.set_size((), secrets);
         let (store, metrics) = (site.store.clone(), Arc::clone(&site.metrics));
         let last = self.last.clone();
         tokio::spawn(async move {

@@ -36,10 +36,7 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
     let (head, body) = request.into_parts();
     let (wait, inbound) = (preferred_wait(&head.headers), span::inbound(&head.headers));
     let config = site.config.now();
-    let mut admission = match Admission::begin(site, &config.auth, &head.headers) {
-        Ok(admission) => admission,
-        Err(refusal) => return refused(site, rejected(&refusal), refusal),
-    };
+    let mut admission = Admission::begin(site, &config.auth, &head.headers);
     let asked = Asked::of(&config.filters, &head);
     // It holds the buffer that it was read from. A slow body must not hold two.
     drop(head);
@@ -101,9 +98,11 @@ async fn repeated(site: &Site, accepted: Accepted, wait: Option<Duration>) -> Re
     let result = TriggerResult::Duplicate;
     site.metrics.triggers.inc((TriggerSource::Webhook, result));
     let known = site.store.trigger(&accepted.id).await.ok().flatten();
-    let mut response = match known.and_then(|status| status.processing_id) {
-        Some(processing_id) => served(site, &accepted, wait.is_some(), &processing_id).await,
-        None => accept(site, accepted, wait).await,
+    let mut response = match known.map(|status| status.processing_id) {
+        Some(Some(processing_id)) => served(site, &accepted, wait.is_some(), &processing_id).await,
+        Some(None) => accept(site, accepted, wait).await,
+        // Served so long ago that only its name is still known.
+        None => triggered(site, &accepted.id, (site.status.cycles(), false), None),
     };
     let replayed = http::HeaderName::from_static("idempotent-replayed");
     let value = http::HeaderValue::from_static("true");

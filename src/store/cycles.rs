@@ -8,6 +8,7 @@ use super::Store;
 use super::error::StoreError;
 use super::outbox::{self, NewDelivery};
 use super::records::CycleRecord;
+use super::requests;
 use super::snapshot::{self, MatchWrites};
 use super::triggers::{self, TriggerState};
 use super::writer::Counters;
@@ -263,6 +264,7 @@ fn commit(
 ) -> Result<Committed, StoreError> {
     ensure_feed(tx, feed)?;
     let id = &write.record.processing_id;
+    let served = counters.served;
     let (mut given_up, mut superseded) = (None, BTreeMap::new());
     match &write.end {
         CycleEnd::Success {
@@ -289,6 +291,8 @@ fn commit(
             given_up = triggers::count_failure(tx, counters, feed, write.upto, id, *give_up_after)?;
         }
     }
+    let served = counters.served - served;
+    requests::forget(tx, counters, feed, write.ended, served)?;
     write_record(tx, feed, write, counters.limits.history)?;
     Ok(Committed {
         given_up,

@@ -11,10 +11,9 @@ use super::writer::Counters;
 const REMEMBERED: f64 = 7.0 * 24.0 * 3600.0;
 /// Triggers back to which names are remembered at most: some 100 MB.
 const MOST: i64 = 1_000_000;
-/// Every so many triggers, names that are too old are forgotten.
-const SWEEP_EVERY: i64 = 512;
-/// How many at most at a time, so that a commit stays short.
-const SWEPT: i64 = 4 * SWEEP_EVERY;
+/// Names that a cycle looks at beside twice as many as triggers that it served, so that its commit
+/// stays short and more can be forgotten than come.
+const LOOKED_AT: i64 = 1_000;
 
 /// A request's name and what came with it, as digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +80,6 @@ fn take(
             nonce,
             trigger.accepted
         ])?;
-    if accepted.seq % SWEEP_EVERY == 0 {
-        sweep(tx, feed, accepted.seq, trigger.accepted)?;
-    }
     Ok(Taken::New(accepted))
 }
 
@@ -105,21 +101,65 @@ fn known(
         .optional()?)
 }
 
-/// Forgets the oldest names that are too old or too many.
-fn sweep(tx: &Connection, feed: &str, newest: i64, now: f64) -> Result<(), StoreError> {
-    let last: Option<i64> = tx
-        .prepare_cached(
-            "SELECT max(seq) FROM \
-             (SELECT seq, accepted FROM requests WHERE feed = ?1 ORDER BY seq LIMIT ?2) \
-             WHERE accepted <= ?3 OR seq <= ?4",
-        )?
-        .query_row(
-            params![feed, SWEPT, now - REMEMBERED, newest - MOST],
-            |row| row.get(0),
-        )?;
-    if let Some(last) = last {
-        tx.prepare_cached("DELETE FROM requests WHERE feed = ?1 AND seq <= ?2")?
-            .execute(params![feed, last])?;
-    }
+/// Forgets names that are too old or too many, the oldest first. The order is that of the triggers:
+/// where a clock was set, each name is still judged by its own time.
+pub(super) fn forget(
+    tx: &Connection,
+    counters: &Counters,
+    feed: &str,
+    now: f64,
+    served: i64,
+) -> Result<(), StoreError> {
+    let (before, upto) = (now - REMEMBERED, counters.next_seq - 1 - MOST);
+    tx.prepare_cached(
+        "DELETE FROM requests WHERE feed = ?1 AND (accepted <= ?2 OR seq <= ?3) AND seq IN \
+         (SELECT seq FROM requests WHERE feed = ?1 ORDER BY seq LIMIT ?4)",
+    )?
+    .execute(params![feed, before, upto, LOOKED_AT + 2 * served])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::schema::MIGRATIONS;
+
+    fn counters(next_seq: i64) -> Counters {
+        Counters {
+            next_seq,
+            served: 0,
+            limits: crate::store::Limits {
+                queue_capacity: 1,
+                history: 1,
+            },
+        }
+    }
+
+    /// What is left of names accepted at these times, by their numbers from 1.
+    fn left(times: &[f64], next_seq: i64, now: f64) -> Vec<i64> {
+        let tx = Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            tx.execute_batch(migration).unwrap();
+        }
+        let insert = "INSERT INTO requests VALUES (?1, 'default', ?2, x'00', 0, ?3)";
+        for (seq, time) in (1_i64..).zip(times) {
+            tx.execute(insert, params![seq, seq.to_be_bytes(), time])
+                .unwrap();
+        }
+        forget(&tx, &counters(next_seq), "default", now, 0).unwrap();
+        let mut rows = tx.prepare("SELECT seq FROM requests ORDER BY seq").unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_name_is_forgotten_for_its_own_age_only() {
+        let now = 10.0 * REMEMBERED;
+        let (old, young) = (now - REMEMBERED, now - REMEMBERED + 1.0);
+        assert_eq!(left(&[old, young, old, young], 5, now), [2, 4]);
+        let clock_at_1970 = [young, 0.0, young];
+        assert_eq!(left(&clock_at_1970, 4, now), [1, 3]);
+        assert_eq!(left(&[young; 3], MOST + 3, now), [3], "too many came after");
+        assert_eq!(left(&[young; 3], MOST + 1, now), [1, 2, 3]);
+    }
 }

@@ -80,6 +80,8 @@ catalogue! {
     auth_refusals: Counter<(Refusal,)> = "auth_refusals_total";
     /// 1 for the scheme by which senders show that they may trigger, else 0.
     auth_scheme: Gauge<(Scheme,)> = "auth_scheme";
+    /// Secrets that count at this moment, read at the scrape.
+    auth_secrets: Gauge<()> = "auth_secrets";
     /// 1 while everybody who reaches the public listener over a network may trigger, else 0.
     auth_open: Gauge<()> = "auth_open";
     /// Rules of filters that could not be asked about a request, by why.

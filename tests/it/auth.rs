@@ -297,3 +297,158 @@ fn a_bad_file_changes_nothing() {
     let (log, _) = daemon.stop();
     assert!(!log.contains("token-number"), "{log}");
 }
+
+/// A daemon whose scheme and secret stand in a TOML file, or in `.env`.
+fn with_file(name: &str, text: &str) -> (tempfile::TempDir, std::path::PathBuf, Binary) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    let path = file.display().to_string();
+    let daemon = Binary::start(&ListService::start(), &[("CONFIG_FILE", path.as_str())]);
+    (folder, file, daemon)
+}
+
+#[test]
+fn a_file_that_is_cut_off_or_gone_does_not_open_the_door() {
+    let text = "webhook_auth = \"bearer\"\nwebhook_secret = \"token-number-one-1\"\n";
+    let (_folder, file, daemon) = with_file("settings.toml", text);
+    let errors = "log_events_total{level=\"error\"}";
+    for (n, cut) in [
+        Some(""),
+        Some("webhook_secret = \"token-number-one-1\"\n"),
+        None,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        match cut {
+            Some(cut) => std::fs::write(&file, cut).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        daemon.hang_up();
+        Binary::await_until("the complaint", || daemon.counted(errors) > n as f64);
+        assert_eq!(bearer(&daemon, "another-token-there"), "401", "{cut:?}");
+        assert_eq!(bearer(&daemon, "token-number-one-1"), "200", "{cut:?}");
+    }
+    let (log, _) = daemon.stop();
+    assert!(log.contains("WEBHOOK_AUTH"), "{log}");
+    assert!(!log.contains("nothing was started"), "{log}");
+}
+
+#[test]
+fn a_secret_that_comes_after_its_table_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, late) = (folder.path().join("table"), folder.path().join("late"));
+    std::fs::write(&table, two("token-number-one-1", "token-number-two-2")).unwrap();
+    let path = table.display().to_string();
+    let settings = [
+        ("WEBHOOK_AUTH", "bearer"),
+        ("WEBHOOK_SECRETS_FILE", path.as_str()),
+    ];
+    let daemon = Binary::start(&ListService::start(), &settings);
+    let text = format!(
+        "[[secret]]\nlabel = \"late\"\nfile = \"{}\"\n",
+        late.display()
+    );
+    std::fs::write(&table, text).unwrap();
+    daemon.await_count("config_last_load_successful", 0.0);
+    std::fs::write(&late, "token-number-six-6").unwrap();
+    daemon.await_count("config_last_load_successful", 1.0);
+    assert_eq!(bearer(&daemon, "token-number-six-6"), "200");
+    assert_eq!(bearer(&daemon, "token-number-one-1"), "401");
+    let (log, _) = daemon.stop();
+    let complaints = log.matches("not taken").count();
+    assert_eq!(complaints, 1, "told once: {log}");
+}
+
+#[test]
+fn another_file_with_the_same_secret_is_the_one_that_is_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    for file in [&first, &second] {
+        std::fs::write(file, "token-number-one-1").unwrap();
+    }
+    let text = |file: &std::path::Path| {
+        let file = file.display();
+        format!("webhook_auth = \"bearer\"\nwebhook_secret_file = \"{file}\"\n")
+    };
+    let (_settings, settings, daemon) = with_file("settings.toml", &text(&first));
+    let before = daemon.counted("config_last_load_success_timestamp_seconds");
+    std::fs::write(&settings, text(&second)).unwrap();
+    daemon.hang_up();
+    await_loads(&daemon, before);
+    std::fs::write(&second, "token-number-two-2").unwrap();
+    Binary::await_until("the new secret", || {
+        bearer(&daemon, "token-number-two-2") == "200"
+    });
+    daemon.stop();
+}
+
+#[tokio::test]
+async fn it_is_told_when_no_secret_counts_any_more() {
+    let until = Clock::system().now() + jiff::SignedDuration::from_secs(60);
+    let table =
+        format!("[[secret]]\nlabel = \"a\"\nvalue = \"an-invented-token\"\nnot_after = {until}\n");
+    let settings = [
+        ("WEBHOOK_AUTH", "bearer"),
+        ("WEBHOOK_SECRETS", table.as_str()),
+    ];
+    let clock = Clock::system();
+    let daemon = Daemon::start_with(clock.clone(), &settings).await;
+    let token = [("authorization", "Bearer an-invented-token")];
+    assert_eq!(post(&daemon, &token, "").await.status, 200);
+    assert_eq!(daemon.get("/health").await["warnings"], json!([]));
+    clock.advance(jiff::SignedDuration::from_mins(2));
+    assert_eq!(post(&daemon, &token, "").await.status, 401);
+    let health = daemon.get("/health").await;
+    assert!(
+        health["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("counts now"),
+        "{health}"
+    );
+    daemon.scrape().await;
+    assert_eq!(daemon.counted("auth_secrets"), 0.0);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_leaves_the_connection_to_the_next_request() {
+    use std::io::{Read, Write};
+    let daemon = start("bearer", "an-invented-token").await;
+    let mut stream = daemon.connect();
+    for token in [
+        "wrong-token-wrong",
+        "an-invented-token",
+        "wrong-token-wrong",
+        "an-invented-token",
+    ] {
+        let head = format!(
+            "POST /process HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+             Content-Length: 5\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // The body comes after the head was looked at, as from a sender far away.
+        daemon.get("/livez").await;
+        stream.write_all(b"12345").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            let mut byte = [0];
+            assert_eq!(stream.read(&mut byte).unwrap(), 1, "{token}");
+            answer.push(byte[0]);
+        }
+        let expected = if token.starts_with("wrong") {
+            "401"
+        } else {
+            "200"
+        };
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(expected), "{answer}");
+        assert!(
+            !answer.to_lowercase().contains("connection: close"),
+            "{answer}"
+        );
+    }
+    daemon.stop().await;
+}
