@@ -1,5 +1,5 @@
-//! What it costs to know who asks: signed and named triggers beside plain ones, and a sender who is
-//! known beside many who are not.
+//! What the front door costs: signed, named and filtered triggers beside plain ones, and a sender who
+//! is known beside many who are not.
 
 mod support;
 
@@ -20,6 +20,18 @@ const ROUND: Duration = Duration::from_secs(3);
 const SIGNED: usize = 6_000;
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 const FORGER: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRZY";
+/// The second rule decides, and looks at the body.
+const FILTERS: &str = r#"
+default = "refuse"
+[[rule]]
+name = "ping"
+when = 'headers["x-event"] == "ping"'
+then = "ignore"
+[[rule]]
+name = "bench"
+when = 'body.source in ["bench", "test"] && method == "POST"'
+then = "trigger"
+"#;
 const BODY: &str = "{\"source\":\"bench\"}";
 /// How long the forgers go on.
 const FLOOD: Duration = Duration::from_secs(10);
@@ -29,7 +41,7 @@ const FORGED: u32 = 10_000;
 fn main() {
     title(
         "door",
-        "signed and named POST /process beside plain ones; a known sender beside forgers",
+        "signed, named and filtered POST /process beside plain ones; a known sender beside forgers",
     );
     let folders = ["door-plain", "door-signed"].map(support::folder);
     let file = folders[0].join("list.json");
@@ -40,6 +52,7 @@ fn main() {
         ("ADMIN_LISTEN", "off"),
         ("WEBHOOK_AUTH", "standard-webhooks"),
         ("WEBHOOK_SECRET", SECRET),
+        ("FILTERS", FILTERS),
     ];
     let guarded = Daemon::start(&folders[1], &api, &guarded);
     rates(plain.address, guarded.address);
