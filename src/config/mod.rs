@@ -1,6 +1,7 @@
 //! The settings: environment, then `.env`, then the TOML file, then defaults; every mistake is found
 //! before the first one is reported.
 
+mod access;
 mod admin;
 mod assets;
 mod auth;
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use access::{AccessConfig, Networks, Rate};
 pub use admin::AdminConfig;
 pub use assets::{AssetStore, AssetsConfig, AvatarSource};
 pub use aws::MISSING as NO_BUCKET_CREDENTIALS;
@@ -62,6 +64,8 @@ pub struct Config {
     pub mode: ModeConfig,
     /// The public listener.
     pub http: HttpConfig,
+    /// From where, and how often, may be triggered.
+    pub access: AccessConfig,
     /// Who may trigger.
     pub auth: Auth,
     /// Which requests trigger.
@@ -105,13 +109,15 @@ const PATH_OF_ITS_OWN: Form = Form {
     example: "unix:/run/match-list-processor/metrics.sock",
 };
 
-/// Settings that take effect while the program runs. Not `WEBHOOK_AUTH`: a file that is cut off or gone
-/// for a moment must not open the door.
+/// Settings that take effect while the program runs. Not `WEBHOOK_AUTH`, nor the
+/// networks: a file that is cut off or gone for a moment must not open the door.
 const LIVE: &[&str] = &[
     "DEBOUNCE_MAX_SECONDS",
     "DEBOUNCE_SECONDS",
     "MIN_CYCLE_INTERVAL_SECONDS",
     "QUIET_HOURS",
+    "RATE_LIMIT_PER_CLIENT",
+    "RATE_LIMIT_TOTAL",
     "SCHEDULE",
     "SCHEDULE_TZ",
     "FILTERS",
@@ -145,6 +151,7 @@ impl Config {
         let mode = ModeConfig::read(&mut from);
         let mut config = Self {
             http: HttpConfig::read(&mut from),
+            access: AccessConfig::read(&mut from),
             auth: auth::read(&mut from),
             filters: filter::read(&mut from),
             admin: AdminConfig::read(&mut from),

@@ -533,3 +533,27 @@ fn schedules_that_cannot_be_kept_are_refused() {
     assert_eq!(load([event_driven, night]).unwrap().warnings.len(), 2);
     assert!(load([night]).unwrap().warnings.is_empty());
 }
+
+#[test]
+fn mistakes_about_access_are_told() {
+    for (name, value) in [
+        ("RATE_LIMIT_PER_CLIENT", "60"),
+        ("RATE_LIMIT_TOTAL", "many"),
+        ("TRUSTED_PROXIES", "proxy.example.com"),
+        ("ALLOWED_NETWORKS", "10.0.0.0/40"),
+    ] {
+        let errors = load([(name, value)]).unwrap_err();
+        assert_eq!(errors.0.len(), 1, "{errors}");
+        assert_eq!(errors.0[0].name, name, "{errors}");
+    }
+    let warnings = |pairs: [(&'static str, &str); 2]| load(pairs).unwrap().warnings;
+    let (one, all) = ("RATE_LIMIT_PER_CLIENT", "RATE_LIMIT_TOTAL");
+    assert!(warnings([(one, "10/min"), (all, "60/min")]).is_empty());
+    assert_eq!(warnings([(one, "2/s"), (all, "60/min")]).len(), 1);
+    assert_eq!(
+        warnings([(one, "60/min burst 99"), (all, "60/min")]).len(),
+        1
+    );
+    let everybody = warnings([("TRUSTED_PROXIES", "::/0"), ("TZ", "UTC")]);
+    assert!(everybody[0].contains("everybody"), "{everybody:?}");
+}

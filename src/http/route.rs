@@ -9,6 +9,7 @@ use tracing::Instrument;
 use super::answers::Answers;
 use super::body::Bodies;
 use super::framing::Ambiguous;
+use super::gate::Gate;
 use super::guard;
 use super::metrics::Scrapes;
 use super::problem::{and_close, method_not_allowed, not_found, unavailable};
@@ -52,6 +53,8 @@ pub struct Site {
     pub status: Arc<Status>,
     /// How the neighbours are.
     pub health: Arc<Health>,
+    /// Who may knock, and how often.
+    pub gate: Gate,
     /// Memory and time for bodies.
     pub bodies: Bodies,
     /// Memory for answers.
@@ -74,7 +77,9 @@ impl Site {
         status: Arc<Status>,
         health: Arc<Health>,
     ) -> Self {
-        let limits = &config.now().http;
+        let settings = config.now();
+        let limits = &settings.http;
+        let gate = Gate::new(&settings.access, &clock);
         let bodies = Bodies::new(limits.max_body_bytes, limits.body_timeout);
         Self {
             kind,
@@ -84,6 +89,7 @@ impl Site {
             clock,
             status,
             health,
+            gate,
             bodies,
             answers: Answers::default(),
             scrapes: Scrapes::default(),
@@ -158,13 +164,16 @@ impl Site {
             .unwrap_or_else(|| unavailable("Too many answers wait for their clients", 1))
     }
 
-    async fn endpoint(&self, request: Request, route: Route, parameter: &str) -> Response {
+    async fn endpoint(&self, mut request: Request, route: Route, parameter: &str) -> Response {
         match route {
             Route::Process => {
+                let told = match self.gate.judge(self, &mut request) {
+                    Ok(told) => told,
+                    Err(refusal) => return refusal,
+                };
                 let span = span::server("POST", route.label(), request.headers());
-                process::process(self, request, &span)
-                    .instrument(span.clone())
-                    .await
+                let answer = process::process(self, request, &span);
+                told.tell(answer.instrument(span.clone()).await)
             }
             Route::Root => status::root(self),
             Route::Health => health::health(self),

@@ -222,6 +222,10 @@ labels! {
         RejectedConflict => "rejected_conflict",
         /// Refused: the queue is full, or too many requests are being judged by filters.
         RejectedFull => "rejected_full",
+        /// Refused: more requests than the limits allow.
+        RejectedRate => "rejected_rate",
+        /// Refused: from a network that is not allowed.
+        RejectedNetwork => "rejected_network",
         /// Refused: not authenticated.
         RejectedAuth => "rejected_auth",
         /// Refused by a filter.

@@ -26,6 +26,7 @@ mod outages;
 mod outgoing;
 mod pace;
 mod process;
+mod rates;
 mod repeats;
 mod schedule;
 mod season;

@@ -130,7 +130,7 @@ fn process(schemas: &mut SchemaGenerator) -> Operation {
         ),
     ];
     let mut operation = operation
-        .problems(&[401, 403, 408, 409, 413])
+        .problems(&[401, 403, 408, 409, 413, 429])
         .also(429, of::<view::Busy>(schemas))
         .with(parameters);
     operation.takes = Some(json!({
