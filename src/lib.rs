@@ -35,4 +35,5 @@ pub mod shutdown;
 pub mod socket;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;

@@ -125,12 +125,9 @@ impl Reloader {
 
     /// Puts the settings in the place of the old ones; the names of those that changed.
     fn take(&self, config: Config) -> Result<Vec<String>, String> {
-        let changed = self.live.now().changes(&config);
-        let fixed: Vec<&str> = changed
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !Config::is_live(name))
-            .collect();
+        let now = self.live.now();
+        let changed = now.changes(&config);
+        let fixed = now.fixed_changes(&config);
         if !fixed.is_empty() {
             let fixed = fixed.join(", ");
             return Err(format!("{fixed} can change only with a restart"));

@@ -117,10 +117,11 @@ impl App {
                 Arc::clone(&self.health),
             ));
             let _inside = runtime.enter();
+            let scheme = if site.tls().is_some() { " (TLS)" } else { "" };
             let server = Server::new(listener, site, self.limits());
             let server = server.context("cannot use a listener")?;
             servers.spawn_on(server.run(stop.clone(), end.clone()), runtime.handle());
-            tracing::info!(listener = ?kind, %address, "listening on {address}");
+            tracing::info!(listener = ?kind, %address, "listening on {address}{scheme}");
         }
         Ok(HttpRuntime {
             runtime: Some(runtime),

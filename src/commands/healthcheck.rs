@@ -3,13 +3,17 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
 use super::settings;
 use crate::app::Failure;
 use crate::socket::Address;
+use crate::tls::Tls;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -18,11 +22,12 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// # Errors
 /// When it does not answer with 200 in time.
 pub fn run() -> Result<(), Failure> {
-    let listen = settings()?.http.listen;
+    let http = settings()?.http;
+    let (listen, tls) = (http.listen, http.tls);
     let address = listen.reachable().unwrap_or(listen);
     connect(&address)
         .with_context(|| format!("nothing listens on {address}"))
-        .and_then(|mut stream| ask(&mut *stream, &address))
+        .and_then(|stream| ask(&mut *secured(stream, tls)?, &address))
         .map_err(|error| Failure::Cycle(format!("unhealthy: {error:#}")))
 }
 
@@ -47,6 +52,14 @@ fn connect(address: &Address) -> std::io::Result<Box<dyn Stream>> {
             Ok(Box::new(stream))
         }
     }
+}
+
+/// What the daemon's own certificate secures, if it has one.
+fn secured(stream: Box<dyn Stream>, tls: Option<Tls>) -> anyhow::Result<Box<dyn Stream>> {
+    let Some(tls) = tls else { return Ok(stream) };
+    let name = ServerName::try_from("localhost")?;
+    let client = ClientConnection::new(Arc::new(tls.client()?), name)?;
+    Ok(Box::new(StreamOwned::new(client, stream)))
 }
 
 fn ask(stream: &mut dyn Stream, address: &Address) -> anyhow::Result<()> {

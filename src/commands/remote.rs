@@ -12,7 +12,6 @@ use super::refusal::refused;
 use crate::app::Failure;
 use crate::client::{self, Body, CallError, Timeouts, of_reqwest};
 use crate::config::{Config, Secret};
-use crate::socket::Address;
 use crate::telemetry::labels::ErrorKind;
 
 /// Bytes of an answer: far more than a page of changes has.
@@ -96,8 +95,9 @@ pub struct Answer {
 impl PublicListener {
     /// The listener that is meant, which may take `patience` for an answer.
     pub fn open(&self, config: &Config, patience: Duration) -> Result<Remote, Failure> {
-        let listen = Some(&config.http.listen);
-        let place = found(self.url.as_ref(), listen, "PORT", Listener::Public)?;
+        let (listen, tls) = (&config.http.listen, config.http.tls.as_ref());
+        let known = Place::of(listen, tls);
+        let place = found(self.url.as_ref(), known, "PORT", Listener::Public)?;
         Remote::new(Listener::Public, place, None, patience)
     }
 }
@@ -106,9 +106,10 @@ impl AdminListener {
     /// The listener that is meant, which may take `patience` for an answer.
     pub fn open(&self, config: &Config, patience: Duration) -> Result<Remote, Failure> {
         let listen = config.admin.listen.as_ref();
+        let known = listen.and_then(|address| Place::of(address, None));
         let place = found(
             self.admin_url.as_ref(),
-            listen,
+            known,
             "ADMIN_LISTEN",
             Listener::Admin,
         )?;
@@ -131,6 +132,10 @@ impl Remote {
         let mut builder = client::builder(&place.base, timeouts);
         if let Some(path) = &place.socket {
             builder = builder.unix_socket(path.clone());
+        }
+        if let Some(tls) = &place.tls {
+            let config = tls.client().context("cannot prepare TLS")?;
+            builder = builder.tls_backend_preconfigured(config);
         }
         let client = builder.build().context("cannot prepare the client")?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -224,12 +229,11 @@ async fn receive(request: RequestBuilder) -> Result<Answer, CallError> {
 
 fn found(
     named: Option<&Place>,
-    listen: Option<&Address>,
+    known: Option<Place>,
     setting: &str,
     listener: Listener,
 ) -> Result<Place, Failure> {
-    let known = || listen.and_then(Place::of);
-    named.cloned().or_else(known).ok_or_else(|| {
+    named.cloned().or(known).ok_or_else(|| {
         Failure::Unusable(format!(
             "{setting} does not say where the daemon listens; {} names the address",
             listener.option()

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use super::reader::{Form, Reader};
+use super::tls;
 use crate::socket::Address;
+use crate::tls::Tls;
 
 /// The public listener and its limits.
 #[derive(Clone, Debug)]
@@ -13,6 +15,8 @@ pub struct HttpConfig {
     pub listen: Address,
     /// Which of them it is from.
     pub listen_settings: &'static str,
+    /// The public listener speaks TLS with this.
+    pub tls: Option<Tls>,
     /// One more listener for scrapers and probes.
     pub metrics_listen: Option<Address>,
     /// The permissions of a Unix socket's file.
@@ -35,6 +39,7 @@ const ANY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 impl HttpConfig {
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         let (listen, listen_settings) = public(from);
+        let tls = tls::read(from);
         let form = Form {
             expected: "a whole number from 1 to 1000000",
             example: "16384",
@@ -53,6 +58,7 @@ impl HttpConfig {
         Self {
             listen,
             listen_settings,
+            tls,
             header_timeout: seconds("HEADER_TIMEOUT_SECONDS"),
             body_timeout: seconds("BODY_TIMEOUT_SECONDS"),
             write_timeout: seconds("WRITE_TIMEOUT_SECONDS"),

@@ -21,6 +21,7 @@ mod schedule;
 mod secret;
 mod source;
 mod store;
+mod tls;
 mod upstream;
 
 #[cfg(test)]
@@ -122,6 +123,8 @@ const LIVE: &[&str] = &[
     "SCHEDULE_TZ",
     "FILTERS",
     "FILTERS_FILE",
+    "TLS_CERT_FILE",
+    "TLS_KEY_FILE",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_FILE",
     "WEBHOOK_SECRETS",
@@ -231,6 +234,17 @@ impl Config {
         let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
         let differ = |name: &&String| ours.get(*name) != theirs.get(*name);
         names.into_iter().filter(differ).cloned().collect()
+    }
+
+    /// The same of those that need a restart.
+    #[must_use]
+    pub fn fixed_changes(&self, other: &Self) -> Vec<String> {
+        // A file that is cut off or gone for a moment must not have the daemon speak plain text.
+        let secured = self.http.tls.is_some() == other.http.tls.is_some();
+        let is_fixed =
+            |name: &String| !Self::is_live(name) || (!secured && name.starts_with("TLS_"));
+        let changes = self.changes(other).into_iter();
+        changes.filter(is_fixed).collect()
     }
 
     /// Whether a setting may change while the program runs.

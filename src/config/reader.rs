@@ -239,6 +239,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What is in the file that a setting names. It counts as a part of the setting.
+    pub fn content(&mut self, name: &str, form: Form) -> Option<Vec<u8>> {
+        let Some((path, origin)) = self.raw(name) else {
+            self.show(name, "", Origin::Default);
+            return None;
+        };
+        self.files.push(path.into());
+        let read = file::read(Path::new(path), file::SMALL);
+        let content = read.as_deref().unwrap_or_default().to_owned();
+        self.show_as(name, shown(path), &content, origin);
+        read.map_err(|error| {
+            self.mistake(name, &format!("{path} cannot be read: {error}"), form);
+        })
+        .ok()
+    }
+
     /// Lets what a secret's value leads to count as a part of it.
     pub fn add_to(&mut self, secret: &str, more: &blake3::Hash) {
         let file_variable = format!("{secret}_FILE");

@@ -9,8 +9,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::arrival;
+use super::arrival::{self, First};
 use super::framing::Ambiguous;
 use super::io::Guarded;
 use super::peer::Peer;
@@ -20,6 +23,7 @@ use super::{MAX_HEADERS, Request};
 use crate::shutdown::raised;
 use crate::socket::Socket;
 use crate::telemetry::labels::Closed;
+use crate::tls::Tls;
 
 /// Bytes of a request's head.
 const MAX_HEAD: usize = 16 * 1024;
@@ -137,25 +141,43 @@ async fn serve(
     limits: Limits,
     mut life: Life,
 ) -> Closed {
-    if let Err(closed) = first_head(&stream, limits.header_timeout, &mut life.stop).await {
+    let tls = site.tls();
+    let until = Instant::now() + limits.header_timeout;
+    let first = tls.as_ref().map_or(First::Head, |_| First::Hello);
+    if let Err(closed) = beginning(&stream, first, until, &mut life.stop).await {
         return closed;
     }
     life.many_requests &= !*life.stop.borrow();
-    Box::pin(answer(stream, peer, site, limits, life)).await
+    let Some(tls) = tls else {
+        return Box::pin(answer(stream, peer, site, limits, life)).await;
+    };
+    // Whoever only looks whether somebody listens has nothing to shake hands on.
+    if !arrival::begun(&stream) {
+        return Closed::Normal;
+    }
+    let secured = async {
+        match handshake(stream, tls, until, &mut life.stop).await {
+            Ok(stream) => answer(stream, peer, site, limits, life).await,
+            Err(closed) => closed,
+        }
+    };
+    Box::pin(secured).await
 }
 
-/// Waits for the first head; at a stop only for the rest of one.
-async fn first_head(
+/// Waits for what a connection begins with; at a stop only for the rest of a head: a handshake is
+/// no request yet.
+async fn beginning(
     stream: &Stream,
-    timeout: Duration,
+    first: First,
+    until: Instant,
     stop: &mut watch::Receiver<bool>,
 ) -> Result<(), Closed> {
-    let head = tokio::time::timeout(timeout, arrival::awaited(stream));
-    let mut head = std::pin::pin!(head);
+    let begun = tokio::time::timeout_at(until, arrival::awaited(stream, first));
+    let mut begun = std::pin::pin!(begun);
     let came = tokio::select! {
-        came = head.as_mut() => came,
-        () = raised(stop) => match arrival::begun(stream) {
-            true => head.await,
+        came = begun.as_mut() => came,
+        () = raised(stop) => match first == First::Head && arrival::begun(stream) {
+            true => begun.await,
             false => return Err(Closed::Shutdown),
         },
     };
@@ -163,6 +185,26 @@ async fn first_head(
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(Closed::Reset),
         Err(_) => Err(Closed::HeaderTimeout),
+    }
+}
+
+/// Agrees with the client on TLS.
+async fn handshake(
+    stream: Stream,
+    tls: Tls,
+    until: Instant,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<TlsStream<Stream>, Closed> {
+    let accepted = TlsAcceptor::from(tls.server()).accept(stream);
+    tokio::select! {
+        // A client that is ready has its request answered.
+        biased;
+        accepted = tokio::time::timeout_at(until, accepted) => match accepted {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(_)) => Err(Closed::Tls),
+            Err(_) => Err(Closed::HeaderTimeout),
+        },
+        () = raised(stop) => Err(Closed::Shutdown),
     }
 }
 

@@ -24,6 +24,7 @@ use crate::telemetry::family::{Answer, Endpoint};
 use crate::telemetry::labels::{Code, Method as MethodLabel, Route};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
+use crate::tls::Tls;
 
 /// Which endpoints a listener has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,15 @@ impl Site {
             answers: Answers::default(),
             scrapes: Scrapes::default(),
             sieve: Sieve::default(),
+        }
+    }
+
+    /// What its connections are secured with, as it is now.
+    #[must_use]
+    pub fn tls(&self) -> Option<Tls> {
+        match self.kind {
+            SiteKind::Public => self.config.now().http.tls.clone(),
+            SiteKind::Admin | SiteKind::Metrics => None,
         }
     }
 

@@ -176,10 +176,12 @@ labels! {
     Closed {
         /// Both sides were done.
         Normal => "normal",
-        /// The head of a request did not come in time.
+        /// The head of a request, or the TLS handshake before it, did not come in time.
         HeaderTimeout => "header_timeout",
         /// The client did not read its answer in time.
         WriteTimeout => "write_timeout",
+        /// There was no TLS handshake that both sides accept.
+        Tls => "tls",
         /// What came was not HTTP that this server accepts.
         Malformed => "malformed",
         /// The client went away in the middle.

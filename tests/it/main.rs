@@ -33,6 +33,7 @@ mod season;
 mod senders;
 mod shutdown;
 mod support;
+mod tls;
 mod traces;
 mod triggers;
 mod unix;

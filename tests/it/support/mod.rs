@@ -6,4 +6,5 @@ pub mod faults;
 pub mod matches;
 pub mod neighbours;
 pub mod receivers;
+pub mod secure;
 pub mod wire;
