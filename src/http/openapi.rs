@@ -81,6 +81,9 @@ fn written(operation: Operation, problem: &Value) -> Value {
         let answer = answers.entry(code.to_string()).or_insert_with(
             || json!({ "description": description.unwrap_or("Answer"), "content": {} }),
         );
+        if let Some(headers) = headers(operation.id, code) {
+            answer["headers"] = headers;
+        }
         let content = &mut answer["content"];
         match body {
             Body::Json(schema) => content["application/json"] = json!({ "schema": schema }),
@@ -102,6 +105,24 @@ fn written(operation: Operation, problem: &Value) -> Value {
         written["requestBody"] = body;
     }
     written
+}
+
+/// The headers of an answer that a client may want to look at.
+fn headers(operation: &str, code: u16) -> Option<Value> {
+    let header = |about: &str| json!({ "description": about, "schema": { "type": "string" } });
+    match (operation, code) {
+        ("process", 200) => Some(json!({
+            "Idempotent-Replayed": header("true where the trigger is that of an earlier request"),
+            "Preference-Applied": header("wait where the answer is the cycle's record"),
+        })),
+        (_, 401) => Some(json!({
+            "WWW-Authenticate": header("The one scheme that counts"),
+        })),
+        (_, 429 | 503) => Some(json!({
+            "Retry-After": header("Seconds after which to come back, where that helps"),
+        })),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Named {
     }
 }
 
-/// The request's name: the one of the scheme that is in use, else any that is known.
+/// The request's name: the one of the scheme that is in use, else the first that is known.
 ///
 /// # Errors
 /// What is wrong with the name that it has, in words for the sender.
@@ -46,9 +46,25 @@ pub fn named(scheme: Scheme, headers: &HeaderMap) -> Result<Option<Named>, Strin
         Scheme::Github => &[GITHUB],
         Scheme::None | Scheme::Bearer | Scheme::Basic => &[names::ID, GITHUB, ANY],
     };
-    let Some(name) = known.iter().find(|name| headers.contains_key(*name)) else {
-        return Ok(None);
-    };
+    let mut first = None;
+    for name in known.iter().filter(|name| headers.contains_key(*name)) {
+        let value = name_in(headers, name)?;
+        first.get_or_insert_with(|| {
+            let mut id = blake3::Hasher::new();
+            id.update(name.as_str().as_bytes());
+            id.update(b":");
+            id.update(value);
+            Named {
+                id: first_half(&id.finalize()),
+                body: blake3::Hasher::new(),
+            }
+        });
+    }
+    Ok(first)
+}
+
+/// The one value of a header that carries a name.
+fn name_in<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a [u8], String> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().map(http::HeaderValue::as_bytes);
     let value = value.unwrap_or_default().trim_ascii();
@@ -58,14 +74,7 @@ pub fn named(scheme: Scheme, headers: &HeaderMap) -> Result<Option<Named>, Strin
             "{name} must be there once, with 1 to {MAX} printable characters of ASCII"
         ));
     }
-    let mut id = blake3::Hasher::new();
-    id.update(name.as_str().as_bytes());
-    id.update(b":");
-    id.update(value);
-    Ok(Some(Named {
-        id: first_half(&id.finalize()),
-        body: blake3::Hasher::new(),
-    }))
+    Ok(value)
 }
 
 fn first_half(hash: &blake3::Hash) -> [u8; 16] {

@@ -126,8 +126,11 @@ fn process(schemas: &mut SchemaGenerator) -> Operation {
         request_name(
             "Idempotency-Key",
             "A name for this request; with the same body again it triggers nothing, with another \
-             one it is refused",
+             one it is refused. Ignored where WEBHOOK_AUTH is standard-webhooks or github, which \
+             have names of their own",
         ),
+        request_name("webhook-id", "The same, as Standard Webhooks calls it"),
+        request_name("X-GitHub-Delivery", "The same, as GitHub calls it"),
     ];
     let mut operation = operation
         .problems(&[401, 403, 408, 409, 413, 429])
