@@ -3,6 +3,7 @@
 mod bounds;
 mod mistakes;
 mod outcomes;
+mod random;
 
 use super::{Action, Draft, Filters, Judge, Malformed, Mistaken, Request, RuleErrorKind};
 
