@@ -16,7 +16,7 @@ use crate::telemetry::labels::TriggerResult;
 
 /// Work, in bytes of the body times walks over it, that is done at once where requests are served.
 /// More takes a thread from those for work that blocks.
-const AT_ONCE: usize = 128 * 1024;
+const AT_ONCE: usize = 32 * 1024;
 /// Requests that are judged on such threads at a time, so that others find some free.
 const JUDGED: usize = 2;
 /// Requests that may wait for that.
