@@ -20,6 +20,8 @@ pub struct AccessConfig {
     pub total: Option<Rate>,
     /// `TRUSTED_PROXIES`.
     pub proxies: Networks,
+    /// `PROXY_PROTOCOL`: whether those proxies begin each connection with a header.
+    pub proxy_protocol: bool,
     /// `ALLOWED_NETWORKS`; none for everybody.
     pub allowed: Option<Networks>,
 }
@@ -145,9 +147,24 @@ impl AccessConfig {
             let odd = "TRUSTED_PROXIES names everybody: each client can say that it is another";
             from.warnings.push(odd.to_owned());
         }
+        let proxy = Form {
+            expected: "off or v2",
+            example: "v2",
+        };
+        let version = |text: &str| match text {
+            "off" => Some(false),
+            "v2" => Some(true),
+            _ => None,
+        };
+        let proxy_protocol = from.value("PROXY_PROTOCOL", "off", proxy, version, false);
+        if proxy_protocol && proxies.is_empty() {
+            let problem = "is not set, and PROXY_PROTOCOL is v2: nobody could use it";
+            from.mistake("TRUSTED_PROXIES", problem, form);
+        }
         Self {
             per_client,
             total,
+            proxy_protocol,
             proxies,
             allowed: from.optional("ALLOWED_NETWORKS", form, Networks::parse),
         }

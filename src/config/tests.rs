@@ -541,11 +541,14 @@ fn mistakes_about_access_are_told() {
         ("RATE_LIMIT_TOTAL", "many"),
         ("TRUSTED_PROXIES", "proxy.example.com"),
         ("ALLOWED_NETWORKS", "10.0.0.0/40"),
+        ("PROXY_PROTOCOL", "v1"),
     ] {
         let errors = load([(name, value)]).unwrap_err();
         assert_eq!(errors.0.len(), 1, "{errors}");
         assert_eq!(errors.0[0].name, name, "{errors}");
     }
+    let alone = load([("PROXY_PROTOCOL", "v2")]).unwrap_err();
+    assert_eq!(alone.0[0].name, "TRUSTED_PROXIES", "{alone}");
     let warnings = |pairs: [(&'static str, &str); 2]| load(pairs).unwrap().warnings;
     let (one, all) = ("RATE_LIMIT_PER_CLIENT", "RATE_LIMIT_TOTAL");
     assert!(warnings([(one, "10/min"), (all, "60/min")]).is_empty());

@@ -17,6 +17,7 @@ use super::arrival::{self, First};
 use super::framing::Ambiguous;
 use super::io::Guarded;
 use super::peer::Peer;
+use super::proxied;
 use super::route::Site;
 use super::stream::{Listener, Stream};
 use super::{MAX_HEADERS, Request};
@@ -118,15 +119,20 @@ impl Server {
 
     fn connection(
         &self,
-        stream: Stream,
+        mut stream: Stream,
         peer: Peer,
         permit: OwnedSemaphorePermit,
-        life: Life,
+        mut life: Life,
     ) -> impl Future<Output = ()> + Send + 'static {
         let (site, limits) = (Arc::clone(&self.site), self.limits);
         async move {
             let _open = site.metrics.http_connections.guard(());
-            let reason = serve(stream, peer, &site, limits, life).await;
+            let patience = limits.header_timeout;
+            let whose = proxied::whose(&mut stream, peer, &site, patience, &mut life.stop).await;
+            let reason = match whose {
+                Ok(peer) => serve(stream, peer, &site, limits, life).await,
+                Err(closed) => closed,
+            };
             site.metrics.http_connections_closed.inc((reason,));
             drop(permit);
         }

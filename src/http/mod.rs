@@ -20,6 +20,7 @@ mod openapi;
 mod peer;
 mod problem;
 mod process;
+mod proxied;
 mod rates;
 mod repeat;
 mod route;

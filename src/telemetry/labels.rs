@@ -186,6 +186,8 @@ labels! {
         Malformed => "malformed",
         /// The client went away in the middle.
         Reset => "reset",
+        /// The header of a trusted proxy was missing, malformed or late.
+        ProxyHeader => "proxy_header",
         /// Too many connections were open.
         Limit => "limit",
         /// The daemon stopped.

@@ -216,3 +216,61 @@ fn limits_change_while_the_daemon_runs_and_no_address_is_told() {
         assert!(!text.contains("198.51.100.77"), "{text}");
     }
 }
+
+/// What is answered to these bytes, and whether the connection was closed without a word.
+fn say(daemon: &Daemon, bytes: &[u8]) -> String {
+    use std::io::{Read, Write};
+    let mut stream = daemon.connect();
+    let _ = stream.write_all(bytes);
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer.get(9..12).unwrap_or_default().to_owned()
+}
+
+/// A PROXY header for a client with this address, and a trigger.
+fn proxied(source: [u8; 4]) -> Vec<u8> {
+    let request =
+        b"POST /process HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let head = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c";
+    [&head[..], &source, &[127, 0, 0, 1, 4, 0, 31, 64], request].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_tells_by_its_protocol_whose_a_connection_is() {
+    let settings = [
+        PROXIES,
+        ("PROXY_PROTOCOL", "v2"),
+        ("RATE_LIMIT_PER_CLIENT", "1/h"),
+        ("HEADER_TIMEOUT_SECONDS", "1"),
+    ];
+    let daemon = start(&settings).await;
+    assert_eq!(say(&daemon, &proxied([198, 51, 100, 1])), "200");
+    assert_eq!(say(&daemon, &proxied([198, 51, 100, 1])), "429");
+    assert_eq!(say(&daemon, &proxied([198, 51, 100, 2])), "200");
+    let closed = "http_connections_closed_total{reason=\"proxy_header\"}";
+    let whole = proxied([198, 51, 100, 3]);
+    let mut lying = whole.clone();
+    lying[14] = 0xff;
+    let bad = [
+        &whole[28..],
+        &whole[..20],
+        &lying,
+        b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n",
+        b"\r\n",
+    ];
+    for (n, bytes) in bad.iter().enumerate() {
+        assert_eq!(say(&daemon, bytes), "", "{}", bytes.escape_ascii());
+        daemon.await_count(closed, (n + 1) as f64).await;
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_anybody_else_a_proxy_header_is_no_http() {
+    let settings = [("PROXY_PROTOCOL", "v2"), ("TRUSTED_PROXIES", "10.0.0.0/8")];
+    let daemon = start(&settings).await;
+    let whole = proxied([198, 51, 100, 1]);
+    assert_eq!(say(&daemon, &whole), "400");
+    assert_eq!(say(&daemon, &whole[28..]), "200");
+    daemon.stop().await;
+}
