@@ -44,6 +44,10 @@ fn parse(text: &str) -> Result<Filters, Vec<String>> {
         )]
     })?;
     let mut problems = Vec::new();
+    if table.is_empty() {
+        // Of a file that was cut off, or has comments only.
+        problems.push("has neither [[rule]] nor default".to_owned());
+    }
     let default = match table.remove("default").map(|value| action(&value)) {
         None => Action::Trigger,
         Some(Some(action)) => action,
@@ -142,6 +146,7 @@ mod tests {
             ("default must be trigger, ignore or refuse", "default = 1"),
             ("each rule is a table [[rule]]", "rule = 'a'"),
             ("rule 1: is no table", "rule = ['a']"),
+            ("has neither [[rule]] nor default", "# [[rule]]"),
             ("rules is not known", "[[rules]]\nname = 'a'"),
             (
                 "rule 1: name is missing",

@@ -241,8 +241,13 @@ impl Config {
     pub fn fixed_changes(&self, other: &Self) -> Vec<String> {
         // A file that is cut off or gone for a moment must not have the daemon speak plain text.
         let secured = self.http.tls.is_some() == other.http.tls.is_some();
-        let is_fixed =
-            |name: &String| !Self::is_live(name) || (!secured && name.starts_with("TLS_"));
+        // Nor let everything through.
+        let opened = !self.filters.let_all_through() && other.filters.let_all_through();
+        let is_fixed = |name: &String| {
+            !Self::is_live(name)
+                || (!secured && name.starts_with("TLS_"))
+                || (opened && name.starts_with("FILTERS"))
+        };
         let changes = self.changes(other).into_iter();
         changes.filter(is_fixed).collect()
     }

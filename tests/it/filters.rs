@@ -244,10 +244,15 @@ fn rules_are_read_again_and_a_bad_file_changes_nothing() {
     let daemon = Binary::start(&ListService::start(), &settings);
     assert_eq!(event(&daemon, "secret-old"), "200 old");
     let bad = refusing("old").replace("headers['x", "header['x");
-    for (n, bad) in ["", "not toml", &bad, "[[rule]]\nname = \"a\"\n"]
-        .into_iter()
-        .enumerate()
-    {
+    let all = [
+        "",
+        "not toml",
+        &bad,
+        "[[rule]]\nname = \"a\"\n",
+        "# A comment\n",
+        "default = \"trigger\"\n",
+    ];
+    for (n, bad) in all.into_iter().enumerate() {
         std::fs::write(&file, bad).unwrap();
         daemon.hang_up();
         let errors = "log_events_total{level=\"error\"}";
