@@ -116,13 +116,15 @@ if command -v systemd-analyze >/dev/null; then
     mkdir "$tmp/unit"
     sed 's|^ExecStart=.*|ExecStart=/bin/true|' deploy/systemd/match-list-processor.service \
         >"$tmp/unit/match-list-processor.service"
+    cp deploy/systemd/match-list-processor.socket "$tmp/unit/"
     verified() {
         local out
-        out=$(systemd-analyze verify --man=no "$tmp/unit/match-list-processor.service" 2>&1) || { echo "$out"; return 1; }
+        out=$(systemd-analyze verify --man=no "$1" 2>&1) || { echo "$out"; return 1; }
         # An unknown key is only a warning to systemd, and a hardening that is not there.
         if [ -n "$out" ]; then echo "$out"; return 1; fi
     }
-    check "systemd unit" verified
+    check "systemd unit" verified "$tmp/unit/match-list-processor.service"
+    check "systemd socket" verified "$tmp/unit/match-list-processor.socket"
     check "systemd unit, exposure" systemd-analyze security --offline=yes --threshold=20 "$tmp/unit/match-list-processor.service"
 else
     skip "systemd unit" "no systemd-analyze"

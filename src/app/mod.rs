@@ -25,6 +25,7 @@ use crate::cycle::{Cycle, Status};
 use crate::delivery::{Destinations, Dispatcher};
 use crate::domain::delivery::Destination;
 use crate::health::Health;
+use crate::socket::Inherited;
 use crate::store::{Exporter, Store};
 use crate::telemetry::metrics::{About, Metrics};
 use crate::upstream::Upstream;
@@ -35,6 +36,7 @@ pub struct App {
     config: Arc<Config>,
     live: Live,
     reloads: Option<Reloads>,
+    inherited: Inherited,
     store: Store,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -96,6 +98,7 @@ impl App {
         Ok(Self {
             live: Live::new(Arc::clone(&config)),
             reloads: None,
+            inherited: Inherited::default(),
             config,
             store,
             metrics,
@@ -111,6 +114,13 @@ impl App {
     #[must_use]
     pub fn reloading(mut self, reloads: Reloads) -> Self {
         self.reloads = Some(reloads);
+        self
+    }
+
+    /// Lets it take over sockets that were there before it.
+    #[must_use]
+    pub fn inheriting(mut self, inherited: Inherited) -> Self {
+        self.inherited = inherited;
         self
     }
 

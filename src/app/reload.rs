@@ -1,5 +1,6 @@
 //! Settings that change while the program runs: as a whole or not at all.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +18,18 @@ use crate::telemetry::metrics::Metrics;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Where the settings are read again from, and when somebody asks for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reloads {
     /// Changes with every SIGHUP.
     pub hangups: watch::Receiver<u64>,
     /// Reads the settings.
-    pub load: fn() -> Result<Config, ConfigErrors>,
+    pub load: Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>,
+}
+
+impl fmt::Debug for Reloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloads").finish_non_exhaustive()
+    }
 }
 
 /// Reads the settings again when it is told to, or when one of their files has changed.
@@ -90,8 +97,8 @@ impl Reloader {
 
     /// Returns why the settings stay as they are, if they do.
     async fn reload(&self, asked: bool) -> Option<String> {
-        let load = self.reloads.load;
-        let read = tokio::task::spawn_blocking(load).await;
+        let load = Arc::clone(&self.reloads.load);
+        let read = tokio::task::spawn_blocking(move || load()).await;
         let outcome = read
             .map_err(|_| "they could not be read".to_owned())
             .and_then(|read| read.map_err(|mistakes| mistakes.in_one_line()))

@@ -21,14 +21,14 @@ const HTTP_THREADS: usize = 2;
 
 impl App {
     pub(super) async fn serve(
-        self,
+        mut self,
         listeners: Option<Listeners>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), Failure> {
         let deadline = self.deadline();
         let listeners = match listeners {
             Some(listeners) => listeners,
-            None => Listeners::bind(&self.config)?,
+            None => Listeners::bind_others(&self.config, std::mem::take(&mut self.inherited))?,
         };
         descriptors::allow(listeners.count() * self.config.http.max_connections);
         let (http_stop, http_stopping) = watch::channel(false);

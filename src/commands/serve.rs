@@ -7,8 +7,9 @@ use anyhow::Context;
 
 use crate::app::{App, Failure, Reloads};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::shutdown::{self, Hangup};
+use crate::socket::Inherited;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{self, Telemetry};
 
@@ -17,7 +18,12 @@ use crate::telemetry::{self, Telemetry};
 /// # Errors
 /// [`Failure`] says how it ended.
 pub fn run(accept_empty_baseline: bool) -> Result<(), Failure> {
-    let mut config = super::settings()?;
+    let unusable = |error: &dyn std::fmt::Display| Failure::Unusable(error.to_string());
+    // Before there are threads, of telemetry for one.
+    let inherited = Inherited::take().map_err(|error| unusable(&error))?;
+    let sockets = inherited.settings();
+    let load = move || Config::load(&Source::from_process().inheriting(sockets.clone()));
+    let mut config = load().map_err(|errors| unusable(&errors))?;
     config.store.accept_empty_baseline = accept_empty_baseline;
     let config = Arc::new(config);
     let metrics = Arc::new(Metrics::new());
@@ -31,9 +37,10 @@ pub fn run(accept_empty_baseline: bool) -> Result<(), Failure> {
         let app = App::new(Arc::clone(&config), None, Clock::system(), metrics).await?;
         let reloads = Reloads {
             hangups: asked.hangups,
-            load: Config::from_env,
+            load: Arc::new(load),
         };
-        app.reloading(reloads).run(None, asked.stop).await
+        let app = app.reloading(reloads).inheriting(inherited);
+        app.run(None, asked.stop).await
     });
     runtime.shutdown_timeout(Duration::from_millis(200));
     end(telemetry, config.shutdown_deadline);

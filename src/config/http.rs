@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use super::reader::{Form, Reader};
+use super::source::Origin;
 use super::tls;
 use crate::socket::Address;
 use crate::tls::Tls;
@@ -95,8 +96,11 @@ fn public(from: &mut Reader<'_>) -> (Address, &'static str) {
     let Some(listen) = from.optional("LISTEN", form, Address::parse) else {
         return (Address::Tcp(SocketAddr::new(host, port)), "HOST and PORT");
     };
+    let is_inherited = from
+        .raw("LISTEN")
+        .is_some_and(|(_, origin)| origin == Origin::Inherited);
     for name in ["HOST", "PORT"] {
-        if from.raw(name).is_some() {
+        if !is_inherited && from.raw(name).is_some() {
             let form = Form {
                 expected: "unset where LISTEN is set",
                 example: "LISTEN alone",

@@ -11,6 +11,8 @@ use crate::file;
 /// Where a value was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// A socket that the process was started with.
+    Inherited,
     /// An environment variable.
     Environment,
     /// The `.env` file.
@@ -26,6 +28,7 @@ impl Origin {
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
+            Self::Inherited => "inherited socket",
             Self::Environment => "environment",
             Self::DotEnv => ".env",
             Self::File => "file",
@@ -37,9 +40,10 @@ impl Origin {
 /// Values by variable name.
 type Layer = BTreeMap<String, String>;
 
-/// Values by variable name, in three layers.
+/// Values by variable name, in layers.
 #[derive(Clone, Default)]
 pub struct Source {
+    inherited: Layer,
     environment: Layer,
     dot_env: Layer,
     file: Layer,
@@ -83,6 +87,13 @@ impl Source {
         source
     }
 
+    /// With settings that nothing overrides.
+    #[must_use]
+    pub fn inheriting(mut self, settings: Vec<(String, String)>) -> Self {
+        self.inherited = settings.into_iter().collect();
+        self
+    }
+
     fn noting(&mut self, read: Result<Layer, Mistake>) -> Layer {
         read.unwrap_or_else(|mistake| {
             self.mistakes.push(mistake);
@@ -117,6 +128,7 @@ impl Source {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<(&str, Origin)> {
         let layers = [
+            (&self.inherited, Origin::Inherited),
             (&self.environment, Origin::Environment),
             (&self.dot_env, Origin::DotEnv),
             (&self.file, Origin::File),

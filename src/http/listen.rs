@@ -88,7 +88,11 @@ impl Server {
     pub async fn run(self, stop: watch::Receiver<bool>, end: watch::Receiver<bool>) {
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         let mut connections = JoinSet::new();
-        let mut ending = end.clone();
+        // On a socket that is kept, nobody needs to be told of the stop: the next process answers.
+        let mut ending = match self.listener.is_kept() {
+            true => stop.clone(),
+            false => end.clone(),
+        };
         loop {
             tokio::select! {
                 biased;

@@ -9,17 +9,20 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::Peer;
-use crate::socket::{Socket, SocketFile};
+use crate::socket::{Origin, Socket};
 
 /// Where connections come from.
 #[derive(Debug)]
-pub enum Listener {
+pub struct Listener {
+    kind: Kind,
+    /// Its file goes when this goes.
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum Kind {
     Tcp(TcpListener),
-    Unix {
-        /// Goes when this goes.
-        _file: Option<SocketFile>,
-        listener: UnixListener,
-    },
+    Unix(UnixListener),
 }
 
 /// A connection as the kernel has it.
@@ -32,24 +35,29 @@ pub enum Stream {
 impl Listener {
     /// Must be called inside the runtime that is to serve it.
     pub fn of(socket: Socket) -> io::Result<Self> {
-        Ok(match socket {
-            Socket::Tcp(listener) => Self::Tcp(TcpListener::from_std(listener)?),
-            Socket::Unix(listener, file) => Self::Unix {
-                _file: file,
-                listener: UnixListener::from_std(listener)?,
-            },
-        })
+        let (kind, origin) = match socket {
+            Socket::Tcp(listener, origin) => (Kind::Tcp(TcpListener::from_std(listener)?), origin),
+            Socket::Unix(listener, origin) => {
+                (Kind::Unix(UnixListener::from_std(listener)?), origin)
+            }
+        };
+        Ok(Self { kind, origin })
+    }
+
+    /// Whether connections that this process does not take wait for the next one.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.origin, Origin::Inherited)
     }
 
     pub async fn accept(&self) -> io::Result<(Stream, Peer)> {
-        match self {
-            Self::Tcp(listener) => {
+        match &self.kind {
+            Kind::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // An answer is written as a whole: waiting for more would only delay it.
                 let _ = stream.set_nodelay(true);
                 Ok((Stream::Tcp(stream), address.into()))
             }
-            Self::Unix { listener, .. } => {
+            Kind::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((Stream::Unix(stream), Peer::Unix))
             }

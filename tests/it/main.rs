@@ -8,6 +8,7 @@
     clippy::type_complexity
 )]
 
+mod activation;
 mod admin;
 mod auth;
 mod bucket;
