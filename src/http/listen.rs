@@ -31,6 +31,10 @@ const MAX_HEAD: usize = 16 * 1024;
 /// Pause after a failed accept, for instance while no descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// After a stop, for a client to begin its first request, where the next process would have answered
+/// it had this one not taken the connection just before.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -48,15 +52,27 @@ struct Life {
     stop: watch::Receiver<bool>,
     /// Or one, and no more.
     many_requests: bool,
+    /// Whether a client that is silent at the stop gets [`GRACE`].
+    is_kept: bool,
 }
 
 impl Life {
     /// Of a connection that comes now.
-    fn of(stop: &watch::Receiver<bool>, end: &watch::Receiver<bool>) -> Self {
+    fn of(stop: &watch::Receiver<bool>, end: &watch::Receiver<bool>, is_kept: bool) -> Self {
         let stopping = *stop.borrow();
         Self {
             stop: if stopping { end } else { stop }.clone(),
             many_requests: !stopping,
+            is_kept,
+        }
+    }
+
+    /// Waits for the end of one on which no request has begun.
+    async fn over(&mut self) {
+        raised(&mut self.stop).await;
+        if self.is_kept {
+            // Boxed, so that those that wait for nothing carry no timer.
+            Box::pin(tokio::time::sleep(GRACE)).await;
         }
     }
 }
@@ -101,7 +117,7 @@ impl Server {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => match Arc::clone(&permits).try_acquire_owned() {
                         Ok(permit) => {
-                            let life = Life::of(&stop, &end);
+                            let life = Life::of(&stop, &end, self.listener.is_kept());
                             connections.spawn(self.connection(stream, peer, permit, life));
                         }
                         Err(_) => self.closed(Closed::Limit),
@@ -154,7 +170,7 @@ async fn serve(
     let tls = site.tls();
     let until = Instant::now() + limits.header_timeout;
     let first = tls.as_ref().map_or(First::Head, |_| First::Hello);
-    if let Err(closed) = beginning(&stream, first, until, &mut life.stop).await {
+    if let Err(closed) = beginning(&stream, first, until, &mut life).await {
         return closed;
     }
     life.many_requests &= !*life.stop.borrow();
@@ -166,7 +182,7 @@ async fn serve(
         return Closed::Normal;
     }
     let secured = async {
-        match handshake(stream, tls, until, &mut life.stop).await {
+        match handshake(stream, tls, until, &mut life).await {
             Ok(stream) => answer(stream, peer, site, limits, life).await,
             Err(closed) => closed,
         }
@@ -180,13 +196,13 @@ async fn beginning(
     stream: &Stream,
     first: First,
     until: Instant,
-    stop: &mut watch::Receiver<bool>,
+    life: &mut Life,
 ) -> Result<(), Closed> {
     let begun = tokio::time::timeout_at(until, arrival::awaited(stream, first));
     let mut begun = std::pin::pin!(begun);
     let came = tokio::select! {
         came = begun.as_mut() => came,
-        () = raised(stop) => match first == First::Head && arrival::begun(stream) {
+        () = life.over() => match first == First::Head && arrival::begun(stream) {
             true => begun.await,
             false => return Err(Closed::Shutdown),
         },
@@ -203,7 +219,7 @@ async fn handshake(
     stream: Stream,
     tls: Tls,
     until: Instant,
-    stop: &mut watch::Receiver<bool>,
+    life: &mut Life,
 ) -> Result<TlsStream<Stream>, Closed> {
     let accepted = TlsAcceptor::from(tls.server()).accept(stream);
     tokio::select! {
@@ -214,7 +230,7 @@ async fn handshake(
             Ok(Err(_)) => Err(Closed::Tls),
             Err(_) => Err(Closed::HeaderTimeout),
         },
-        () = raised(stop) => Err(Closed::Shutdown),
+        () = life.over() => Err(Closed::Shutdown),
     }
 }
 
@@ -232,6 +248,7 @@ pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
     let life = Life {
         stop,
         many_requests: true,
+        is_kept: false,
     };
     answer(stream, peer, site, limits, life).await
 }

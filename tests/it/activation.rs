@@ -136,6 +136,33 @@ fn no_connection_is_lost_over_restarts() {
 }
 
 #[test]
+fn who_was_taken_just_before_a_stop_may_still_ask() {
+    let folder = folder();
+    let (listener, address) = bound();
+    let given = vec![OwnedFd::from(listener)];
+    let daemon = Daemon::of(handing(&folder, &[], "public", given));
+    let mut taken = TcpStream::connect(address).unwrap();
+    let mut silent = TcpStream::connect(address).unwrap();
+    // With the one that asks.
+    daemon.await_count("http_connections", 3.0);
+    let mut noticing = TcpStream::connect(address).unwrap();
+    noticing
+        .write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert!(noticing.read(&mut [0; 4096]).unwrap() > 0);
+    term(&daemon);
+    // An idle one is closed when the stop begins.
+    assert_eq!(noticing.read(&mut [0]).unwrap(), 0);
+    let request = "GET /health/simple HTTP/1.1\r\nHost: x\r\n\r\n";
+    taken.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    taken.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+    assert_eq!(daemon.wait().0, Some(0));
+}
+
+#[test]
 fn sockets_that_cannot_be_used_stop_the_start() {
     let socket = || OwnedFd::from(bound().0);
     let udp = OwnedFd::from(UdpSocket::bind("127.0.0.1:0").unwrap());
