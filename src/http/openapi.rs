@@ -107,6 +107,9 @@ fn written(operation: Operation, problem: &Value) -> Value {
     written
 }
 
+const POLICY: &str = "Where there are limits: how many requests (q) in how many seconds (w)";
+const LEFT: &str = "How many requests are left (r), and in how many seconds there are more (t)";
+
 /// The headers of an answer that a client may want to look at.
 fn headers(operation: &str, code: u16) -> Option<Value> {
     let header = |about: &str| json!({ "description": about, "schema": { "type": "string" } });
@@ -114,6 +117,13 @@ fn headers(operation: &str, code: u16) -> Option<Value> {
         ("process", 200) => Some(json!({
             "Idempotent-Replayed": header("true where the trigger is that of an earlier request"),
             "Preference-Applied": header("wait where the answer is the cycle's record"),
+            "RateLimit-Policy": header(POLICY),
+            "RateLimit": header(LEFT),
+        })),
+        ("process", 429) => Some(json!({
+            "Retry-After": header("Seconds after which to come back"),
+            "RateLimit-Policy": header(POLICY),
+            "RateLimit": header(LEFT),
         })),
         (_, 401) => Some(json!({
             "WWW-Authenticate": header("The one scheme that counts"),
