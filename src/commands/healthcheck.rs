@@ -10,8 +10,8 @@ use anyhow::{Context, ensure};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
-use super::settings;
 use crate::app::Failure;
+use crate::config::Config;
 use crate::socket::Address;
 use crate::tls::Tls;
 
@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// # Errors
 /// When it does not answer with 200 in time.
 pub fn run() -> Result<(), Failure> {
-    let http = settings()?.http;
+    let http = Config::listeners_from_env();
     let (listen, tls) = (http.listen, http.tls);
     let address = listen.reachable().unwrap_or(listen);
     connect(&address)

@@ -62,7 +62,10 @@ impl Rate {
             Some(_) => return None,
         };
         let window = Duration::from_secs(seconds);
-        words.next().is_none().then_some(Self {
+        // The limiter counts in nanoseconds, up to the time that a whole burst takes to come back.
+        let whole = window.as_nanos() / u128::from(count.get()) * u128::from(burst.get());
+        let fits = words.next().is_none() && i64::try_from(whole).is_ok();
+        fits.then_some(Self {
             count,
             window,
             burst,

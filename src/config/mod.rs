@@ -141,6 +141,13 @@ impl Config {
         Self::load(&Source::from_process())
     }
 
+    /// Where this process listens, whatever mistakes the other settings have: a daemon that runs may
+    /// have left them aside.
+    #[must_use]
+    pub fn listeners_from_env() -> HttpConfig {
+        HttpConfig::read(&mut Reader::new(&Source::from_process()))
+    }
+
     /// Reads the settings from `source`.
     ///
     /// # Errors
@@ -243,10 +250,17 @@ impl Config {
         let secured = self.http.tls.is_some() == other.http.tls.is_some();
         // Nor let everything through.
         let opened = !self.filters.let_all_through() && other.filters.let_all_through();
+        // Nor take away limits.
+        let is_default = |config: &Self, name: &str| {
+            let setting = config.settings.iter().find(|one| one.name == name);
+            setting.is_some_and(|one| one.origin == Origin::Default)
+        };
+        let is_gone = |name: &str| !is_default(self, name) && is_default(other, name);
         let is_fixed = |name: &String| {
             !Self::is_live(name)
                 || (!secured && name.starts_with("TLS_"))
                 || (opened && name.starts_with("FILTERS"))
+                || (name.starts_with("RATE_LIMIT_") && is_gone(name))
         };
         let changes = self.changes(other).into_iter();
         changes.filter(is_fixed).collect()

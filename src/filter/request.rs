@@ -1,6 +1,11 @@
 //! A request as rules see it.
 
+use std::collections::HashSet;
+
 use http::HeaderMap;
+
+/// Parameters of a query that are looked at.
+const MAX_QUERY: usize = 256;
 
 /// A request as rules see it. Its `Debug` form would show headers and body; it has none.
 #[derive(Clone, Default)]
@@ -9,7 +14,7 @@ pub struct Request {
     pub method: String,
     /// By their names in lower case; one that comes several times is joined by ", ".
     pub headers: Vec<(String, String)>,
-    /// The first of each name.
+    /// The first of each name, of the first 256.
     pub query: Vec<(String, String)>,
     /// The client's address without a port, or nothing if it has none.
     pub source: String,
@@ -29,18 +34,25 @@ impl Request {
             values.collect::<Vec<_>>().join(", ")
         };
         let headers = headers.keys().map(|name| (name.to_string(), joined(name)));
-        let mut first: Vec<(String, String)> = Vec::new();
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            if first.iter().all(|(other, _)| *other != name) {
-                first.push((name.into_owned(), value.into_owned()));
-            }
-        }
+        let mut seen = HashSet::new();
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).take(MAX_QUERY);
+        let first = pairs.filter(|(name, _)| seen.insert(name.clone()));
+        let first: Vec<(String, String)> = first
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
         Self {
             method: method.to_string(),
             headers: headers.collect(),
             query: first,
             ..Self::default()
         }
+    }
+
+    /// Bytes of headers and query, which rules can walk over like a body.
+    #[must_use]
+    pub fn head_bytes(&self) -> usize {
+        let pairs = self.headers.iter().chain(&self.query);
+        pairs.map(|(name, value)| name.len() + value.len()).sum()
     }
 }
 

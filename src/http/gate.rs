@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::{HeaderValue, StatusCode, header};
+use hyper::body::Body;
 
 use super::client::client;
 use super::peer::Peer;
@@ -40,16 +41,18 @@ impl Gate {
         let config = site.config.now();
         let access = &config.access;
         let peer = request.extensions().get::<Peer>().copied();
-        let peer = client(
-            peer.unwrap_or(Peer::Unix),
-            request.headers(),
-            &access.proxies,
-        );
+        let peer = peer.unwrap_or(Peer::Unix);
+        // Proxies that tell by their protocol leave the header to clients.
+        let peer = match access.proxy_protocol {
+            true => peer,
+            false => client(peer, request.headers(), &access.proxies),
+        };
         request.extensions_mut().insert(peer);
-        let unread = request.headers().contains_key(header::TRANSFER_ENCODING);
+        let unread = !request.body().is_end_stream();
         let refused = |result, response| {
             site.metrics.triggers.inc((TriggerSource::Webhook, result));
-            // Chunks that nobody looks at may hold what two servers read differently.
+            // The body is not read, so that a flood costs next to nothing: the next request could not
+            // be told from it.
             match unread {
                 true => and_close(response),
                 false => response,

@@ -37,9 +37,9 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
     let (wait, inbound) = (preferred_wait(&head.headers), span::inbound(&head.headers));
     let config = site.config.now();
     let mut admission = Admission::begin(site, &config.auth, &head.headers);
-    let asked = Asked::of(&config.filters, &head);
-    // It holds the buffer that it was read from. A slow body must not hold two.
-    drop(head);
+    // Without filters the head goes: it holds the buffer that it was read from, and a slow body must
+    // not hold two.
+    let asked = Asked::of(&config.filters, head);
     let mut body = match site
         .bodies
         .read(body, |piece| admission.update(piece))

@@ -25,58 +25,58 @@ const WAITING: usize = 64;
 /// Room for judging what takes its time.
 #[derive(Debug)]
 pub struct Sieve {
-    judged: Semaphore,
-    waiting: Semaphore,
+    judged: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Default for Sieve {
     fn default() -> Self {
         Self {
-            judged: Semaphore::new(JUDGED),
-            waiting: Semaphore::new(WAITING),
+            judged: Arc::new(Semaphore::new(JUDGED)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
         }
     }
 }
 
-/// A request that filters must let through. Its head is a copy: a slow body must not hold the
-/// buffer that the head was read from.
+/// A request that filters must let through. What they see of its head is made of it once it is known
+/// who sent it: a stranger has nothing worked out.
 pub struct Asked {
     filters: Filters,
-    request: Request,
+    head: Parts,
 }
 
 impl Asked {
     /// Of a request, unless every one is let through.
-    pub fn of(filters: &Filters, head: &Parts) -> Option<Self> {
-        if filters.let_all_through() {
-            return None;
-        }
-        let query = head.uri.query().unwrap_or_default();
-        let mut request = Request::of(&head.method, &head.headers, query);
-        if let Some(Peer::Ip(address)) = head.extensions.get::<Peer>() {
-            request.source = address.to_string();
-        }
-        Some(Self {
+    pub fn of(filters: &Filters, head: Parts) -> Option<Self> {
+        (!filters.let_all_through()).then(|| Self {
             filters: filters.clone(),
-            request,
+            head,
         })
     }
 
     /// Judges it, once it is known who sent it and its body is there. An `Err` is the answer to send
     /// instead, and what to count.
     pub async fn judge(
-        mut self,
+        self,
         site: &Site,
         label: Option<Arc<str>>,
         body: &mut ReadBody,
     ) -> Result<(), (TriggerResult, Response)> {
-        self.request.authenticated = label.as_deref().unwrap_or_default().to_owned();
+        let Self { filters, head } = self;
+        let query = head.uri.query().unwrap_or_default();
+        let mut request = Request::of(&head.method, &head.headers, query);
+        if let Some(Peer::Ip(address)) = head.extensions.get::<Peer>() {
+            request.source = address.to_string();
+        }
+        request.authenticated = label.as_deref().unwrap_or_default().to_owned();
         let kept = std::mem::take(&mut body.kept);
         let is_whole = kept.len() == body.size;
-        self.request.body = is_whole.then_some(kept);
-        let judged = match body.size.saturating_mul(self.filters.work()) <= AT_ONCE || !is_whole {
-            true => self.judged(),
-            false => self.judged_elsewhere(&site.sieve).await?,
+        request.body = is_whole.then_some(kept);
+        let size = body.size.max(request.head_bytes());
+        let judging = Judging { filters, request };
+        let judged = match size.saturating_mul(judging.filters.work()) <= AT_ONCE || !is_whole {
+            true => judging.judged(),
+            false => judging.judged_elsewhere(&site.sieve).await?,
         };
         body.kept = judged.request.body.unwrap_or_default();
         for kind in judged.erred {
@@ -87,7 +87,15 @@ impl Asked {
             Err(malformed) => Err(malformed_answer(malformed)),
         }
     }
+}
 
+/// A request as the filters see it, and the filters.
+struct Judging {
+    filters: Filters,
+    request: Request,
+}
+
+impl Judging {
     fn judged(self) -> Judged {
         let mut erred = Vec::new();
         let judge = Judge::new(&self.filters, &self.request);
@@ -104,10 +112,17 @@ impl Asked {
             let answer = unavailable("Too many requests are being judged by filters", 1);
             (TriggerResult::RejectedFull, answer)
         };
-        let _waits = sieve.waiting.try_acquire().map_err(|_| busy())?;
-        let _judges = sieve.judged.acquire().await.map_err(|_| busy())?;
-        // Judging catches its own panics; the pool refuses only when the program ends.
-        let judged = tokio::task::spawn_blocking(move || self.judged()).await;
+        let (waiting, judging) = (Arc::clone(&sieve.waiting), Arc::clone(&sieve.judged));
+        let waits = waiting.try_acquire_owned().map_err(|_| busy())?;
+        let judges = judging.acquire_owned().await.map_err(|_| busy())?;
+        // Judging goes on when its client is gone, and keeps its place until it is done. It catches
+        // its own panics; the pool refuses only when the program ends.
+        let judged = tokio::task::spawn_blocking(move || {
+            let judged = self.judged();
+            drop((waits, judges));
+            judged
+        });
+        let judged = judged.await;
         judged.map_err(|_| busy())
     }
 }

@@ -382,6 +382,9 @@ fn the_rules_on_offer_do_what_they_say() {
         for (source, refused) in [
             ("192.0.2.7", true),
             ("2001:db8::1", true),
+            ("172.15.0.1", true),
+            ("172.32.0.1", true),
+            ("172.18.0.5", false),
             ("192.168.1.1", false),
             ("fd00::1", false),
             ("::1", false),
@@ -393,9 +396,14 @@ fn the_rules_on_offer_do_what_they_say() {
                 ..request.clone()
             };
             let verdict = Judge::new(&filters, &request).verdict(|_| ()).unwrap();
-            let refused = refused && !rule.starts_with("github-");
             let expected = if refused { Action::Refuse } else { action };
             assert_eq!(verdict.action, expected, "{body}");
+            let known = Request {
+                authenticated: "default".to_owned(),
+                ..request
+            };
+            let verdict = Judge::new(&filters, &known).verdict(|_| ()).unwrap();
+            assert_eq!(verdict.action, action, "{body}");
         }
     }
 }

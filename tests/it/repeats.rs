@@ -89,7 +89,11 @@ async fn a_repeat_may_wait_for_a_cycle_that_has_ended() {
             .header("idempotency-key", "k");
         let answer = request.send().await.unwrap();
         assert_eq!(answer.headers()["preference-applied"], "wait");
-        records.push(answer.text().await.unwrap());
+        let text = answer.text().await.unwrap();
+        let mut record: Value = serde_json::from_str(&text).unwrap();
+        // They go on meanwhile.
+        record["deliveries"] = Value::Null;
+        records.push(record);
     }
     assert_eq!(records[0], records[1]);
     daemon.stop().await;
