@@ -15,6 +15,11 @@ const MOST: i64 = 1_000_000;
 /// stays short and more can be forgotten than come.
 const LOOKED_AT: i64 = 1_000;
 
+/// The plus keeps it from going through all names of the feed by their index.
+const FORGET: &str = "DELETE FROM requests WHERE seq IN (SELECT seq FROM \
+    (SELECT seq, accepted FROM requests WHERE +feed = ?1 ORDER BY seq LIMIT ?4) \
+    WHERE accepted <= ?2 OR seq <= ?3)";
+
 /// A request's name and what came with it, as digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestName {
@@ -111,11 +116,8 @@ pub(super) fn forget(
     served: i64,
 ) -> Result<(), StoreError> {
     let (before, upto) = (now - REMEMBERED, counters.next_seq - 1 - MOST);
-    tx.prepare_cached(
-        "DELETE FROM requests WHERE feed = ?1 AND (accepted <= ?2 OR seq <= ?3) AND seq IN \
-         (SELECT seq FROM requests WHERE feed = ?1 ORDER BY seq LIMIT ?4)",
-    )?
-    .execute(params![feed, before, upto, LOOKED_AT + 2 * served])?;
+    tx.prepare_cached(FORGET)?
+        .execute(params![feed, before, upto, LOOKED_AT + 2 * served])?;
     Ok(())
 }
 
@@ -150,6 +152,26 @@ mod tests {
         let mut rows = tx.prepare("SELECT seq FROM requests ORDER BY seq").unwrap();
         let rows = rows.query_map([], |row| row.get(0)).unwrap();
         rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn the_oldest_are_found_without_looking_at_all() {
+        let tx = Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            tx.execute_batch(migration).unwrap();
+        }
+        let mut plan = tx.prepare(&format!("EXPLAIN QUERY PLAN {FORGET}")).unwrap();
+        let steps = plan
+            .query_map(params!["default", 0.0, 0, 1], |row| row.get(3))
+            .unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        let odd = |step: &String| step.contains("requests_by_id") || step.contains("TEMP B-TREE");
+        assert!(!steps.iter().any(odd), "{steps:#?}");
+        assert!(
+            steps
+                .iter()
+                .any(|step| step.contains("requests USING INTEGER PRIMARY KEY"))
+        );
     }
 
     #[test]
