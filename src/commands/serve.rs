@@ -52,6 +52,8 @@ pub(super) fn main_runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(32)
+        // Shorter than the time between two looks at the files of the settings, which would keep one.
+        .thread_keep_alive(Duration::from_secs(2))
         .thread_name("main")
         .enable_all()
         .build()
