@@ -86,8 +86,13 @@ impl Door {
         let answers = Arc::new(Mutex::new(Vec::new()));
         let client = Client::new(bytes, piece, Arc::clone(&answers));
         let stop = self.stop.subscribe();
-        self.runtime
-            .block_on(serve_connection(client, Peer::Unix, &self.site, self.limits, stop));
+        self.runtime.block_on(serve_connection(
+            client,
+            Peer::Unix,
+            &self.site,
+            self.limits,
+            stop,
+        ));
         std::mem::take(&mut *answers.lock().expect("one thread"))
     }
 }
