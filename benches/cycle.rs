@@ -153,7 +153,13 @@ impl Size {
         self.shown = list;
     }
 
+    /// Before everything that is timed: what it needs, three times over.
+    fn warm(&self) {
+        support::warm(3 * self.lists[0].len());
+    }
+
     fn cycle(&mut self, kind: usize) {
+        self.warm();
         let before = self.daemon().stages();
         let took = cycle(self.daemon().address);
         let after = self.daemon().stages();
@@ -166,8 +172,11 @@ impl Size {
     fn look(&mut self) {
         let floor = &self.floor;
         let read = |body: &[u8]| serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        self.warm();
         self.times[0].push(timed(|| floor.fetch()).0);
+        self.warm();
         self.times[FETCH_HASH].push(timed(|| blake3::hash(&floor.fetch())).0);
+        self.warm();
         self.times[FETCH_READ].push(timed(|| read(&floor.fetch())).0);
         self.cycle(UNCHANGED);
         self.show(1 - self.shown);
