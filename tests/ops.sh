@@ -97,6 +97,8 @@ check "alertmanager configuration, meaning" amlint check --strict --ignore empty
     --rules 'alerts/*.rules.yml' alerts/alertmanager.yml
 check "alertmanager routes" bash tests/ops/routes.sh alerts/alertmanager.yml
 check "dashboards" python3 tests/ops/dashboards.py .
+check "dashboards are what their source makes" python3 dashboards/source/generate.py --check
+check "every metric is read by an alert or a dashboard" python3 tests/ops/coverage.py .
 check "Dockerfile" hadolint --failure-threshold style Dockerfile
 check "docker-compose.yml" docker-compose -f docker-compose.yml config -q
 check "deployment files agree" python3 tests/ops/manifests.py .
