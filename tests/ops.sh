@@ -90,6 +90,7 @@ trap 'rm -rf "$tmp"' EXIT
 check "alert rules" promtool check rules --lint=all --lint-fatal alerts/*.rules.yml
 check "alert tests" promtool test rules alerts/*.test.yml
 check "alerts: labels, runbooks, tests, metrics" python3 tests/ops/alerts.py .
+check "alerts: a missing kind of test is noticed" python3 tests/ops/alerts.py . --prove
 check "scrape configuration" promtool check config --syntax-only deploy/prometheus/prometheus.yml
 check "alertmanager configuration" amtool check-config alerts/alertmanager.yml
 # The receiver "null" is empty on purpose.

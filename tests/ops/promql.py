@@ -4,6 +4,7 @@ import re
 
 OURS = re.compile(r"\b(?:match_list_processor|process)_[a-z0-9_]+")
 SELECTOR = re.compile(r"\b(?P<name>up|(?:match_list_processor|process)_[a-z0-9_]+)\b(?P<matchers>\{[^}]*\})?")
+RECORDED = re.compile(r"\bmatch_list_processor:[a-z0-9_:]+")
 GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 HISTOGRAM_SUFFIX = re.compile(r"_(?:bucket|sum|count)$")
 
