@@ -98,6 +98,7 @@ check "alertmanager configuration, meaning" amlint check --strict --ignore empty
     --rules 'alerts/*.rules.yml' alerts/alertmanager.yml
 check "alertmanager routes" bash tests/ops/routes.sh alerts/alertmanager.yml
 check "dashboards" python3 tests/ops/dashboards.py .
+check "dashboards: every rule can fail" python3 tests/ops/dashboards_test.py .
 check "dashboards are what their source makes" python3 dashboards/source/generate.py --check
 check "every metric is read by an alert or a dashboard" python3 tests/ops/coverage.py .
 check "Dockerfile" hadolint --failure-threshold style Dockerfile

@@ -1,8 +1,8 @@
 """From a committed change to those who must know."""
 
 from pages import page
-from panels import BAD, CALM, GOOD, GREY, ODD, bars, heat_map, lines, number, query, states, steps, texts
-from queries import age, events, gauge, quantile, series, share
+from panels import BAD, CALM, GOOD, ODD, bars, heat_map, lines, number, query, states, steps, texts
+from queries import age, events, gauge, quantile, share
 
 MADE = events("delivery_latency_seconds_count", window="24h")
 # Prometheus 3 writes 300.0.
@@ -46,8 +46,8 @@ PAGE = page(
            query(events("deliveries_total", "destination, result"), "{{destination}} {{result}}")),
       bars("Attempts by result", "Attempts to deliver, by how they ended.",
            query(events("delivery_attempts_total", "destination, result"), "{{destination}} {{result}}")),
-      lines("Attempts in vain", "Share of the attempts that failed. Alert: MatchListProcessorDeliveryFailing above 50 % "
-            "of at least ten attempts in 30 minutes.",
+      lines("Attempts in vain", "Share of the attempts that failed. "
+            "Alert: MatchListProcessorDeliveryFailing above 50 % of at least ten attempts in 30 minutes.",
             query(share(events("delivery_attempts_total", "destination", 'result!="success"'),
                         events("delivery_attempts_total", "destination")), "{{destination}}"),
             unit="percentunit", thresholds=steps(GOOD, (0.5, BAD)))),

@@ -1,7 +1,7 @@
 """What comes in over HTTP and what goes out to other services."""
 
 from pages import page
-from panels import BAD, CALM, GOOD, ODD, bars, heat_map, lines, number, query, states, steps, texts
+from panels import BAD, GOOD, ODD, bars, heat_map, lines, number, query, states, steps, texts
 from queries import age, busy, events, gauge, quantile, rate, series, share
 
 UP = texts(_0=("down", BAD), _1=("up", GOOD))
@@ -22,7 +22,8 @@ PAGE = page(
              query(f"count({series('dependency_up')} == 0) or vector(0)", "down"),
              thresholds=steps(GOOD, (1, BAD))),
       number("Calls in vain", "Share of the calls to other services that failed.",
-             query(share(rate("client_requests_total", where='result!="success"'), rate("client_requests_total")), "failed"),
+             query(share(rate("client_requests_total", where='result!="success"'),
+                         rate("client_requests_total")), "failed"),
              unit="percentunit", thresholds=steps(GOOD, (0.01, ODD), (0.1, BAD))))),
     ("Requests",
      (8,
@@ -43,8 +44,9 @@ PAGE = page(
       bars("Refused", "Triggers that were refused, by why.",
            query(events("triggers_total", "result", 'result=~"rejected_.+"'), "{{result}}")),
       lines("Errors of the server", "Share of the answers that were 5xx.",
-            query(share(rate("http_requests_total", "instance", 'code=~"5.."'), rate("http_requests_total", "instance")),
-                  "{{instance}}"), unit="percentunit", thresholds=steps(GOOD, (0.01, BAD))))),
+            query(share(rate("http_requests_total", "instance", 'code=~"5.."'),
+                        rate("http_requests_total", "instance")), "{{instance}}"), unit="percentunit",
+            thresholds=steps(GOOD, (0.01, BAD))))),
     ("Latency of answers",
      (9,
       heat_map("POST /process", "Time from the head of a request to its answer being ready.",
@@ -68,7 +70,8 @@ PAGE = page(
             query(rate("client_requests_total", "dependency"), "{{dependency}}"), unit="reqps"),
       bars("Calls by result", "Calls that ended, by how.",
            query(events("client_requests_total", "dependency, result") + " > 0 or "
-                 + events("client_requests_total", "dependency, result", 'result="success"'), "{{dependency}} {{result}}")),
+                 + events("client_requests_total", "dependency, result", 'result="success"'),
+                 "{{dependency}} {{result}}")),
       bars("Retries", "Calls that repeat one that failed.",
            query(events("client_retries_total", "dependency"), "{{dependency}}"))),
      (8,

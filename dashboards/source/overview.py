@@ -1,12 +1,11 @@
 """Is it well, does it keep its objectives, and where to look next."""
 
-from pages import page
+from pages import FIRING, page
 from panels import BAD, CALM, GOOD, GREY, ODD, bars, lines, names, number, query, states, steps, texts
-from queries import age, events, gauge, quantile, rate, series
-from slo import OBJECTIVES, budget_left, burn_rate
+from queries import age, events, gauge, quantile, series
+from slo import budget_left, burn_rate
 
 UP = texts(_0=("down", BAD), _1=("up", GOOD))
-FIRING = 'alertstate="firing", service="match-list-processor", alertname!="MatchListProcessorWatchdog"'
 
 
 def budget(slo, title, description):
@@ -15,11 +14,11 @@ def budget(slo, title, description):
                   thresholds=steps(BAD, (0, ODD), (0.25, GOOD)))
 
 
-def burn(slo, title, description):
+def burn(slo, title, description, alerts):
     """How fast one objective's budget is used up, over the windows of its alerts."""
     windows = [query(burn_rate(slo, w), w) for w in ("1h", "6h", "1d", "3d")]
-    return lines(title, description + " 1 uses the budget up in 30 days. Somebody is called at 14.4 over 1h or 6 "
-                 "over 6h; a ticket is opened at 3 over 1d or 1 over 3d.", *windows, unit="none",
+    return lines(title, f"{description} 1 uses it up in 30 days. {alerts}FastBurn calls somebody at 14.4 over 1h or "
+                 f"6 over 6h, {alerts}SlowBurn opens a ticket at 3 over 1d or 1 over 3d.", *windows, unit="none",
                  thresholds=steps(GOOD, (1, ODD), (14.4, BAD)))
 
 
@@ -28,8 +27,9 @@ PAGE = page(
     "Does the daemon look when it is told to, does it find what changed, and does everyone get to know?",
     ("Now",
      (4,
-      number("Up", "Whether Prometheus can scrape the daemon: the worst of the selected instances. Alert: "
-             "MatchListProcessorDown after 2 minutes.",
+      number("Up", "Whether Prometheus can scrape the daemon: the worst of the selected instances. Alerts: "
+             "MatchListProcessorDown after 2 minutes, MatchListProcessorAbsent when there is no target, "
+             "MatchListProcessorMetricsMissing when there are no metrics.",
              query(f"min({series('up')}) or vector(0)", "up"), unit="none", mappings=UP,
              thresholds=steps(BAD, (1, GOOD))),
       number("Alerts that fire", "Alerts of the selected instances, without the Watchdog.",
@@ -71,9 +71,12 @@ PAGE = page(
       budget("requests", "Error budget left: POST /process",
              "Of 1,000 requests, one may be answered with 5xx or meet a full queue.")),
      (8,
-      burn("cycles", "Burn rate: cycles", "How fast failed and held cycles use their budget up."),
-      burn("deliveries", "Burn rate: deliveries", "How fast late and dead deliveries use their budget up."),
-      burn("requests", "Burn rate: POST /process", "How fast refused requests use their budget up."))),
+      burn("cycles", "Burn rate: cycles", "How fast failed and held cycles use their budget up.",
+           "MatchListProcessorCycleBudget"),
+      burn("deliveries", "Burn rate: deliveries", "How fast late and dead deliveries use their budget up.",
+           "MatchListProcessorDeliveryBudget"),
+      burn("requests", "Burn rate: POST /process", "How fast refused requests use their budget up.",
+           "MatchListProcessorRequestBudget"))),
     ("What goes through it",
      (8,
       bars("Triggers", "Requests for a cycle, by what became of them.",
@@ -89,7 +92,7 @@ PAGE = page(
       lines("Wait in the queue, p95", "Time that triggers waited until a cycle took them up.",
             query(quantile(0.95, "queue_wait_duration_seconds"), "p95"), unit="s"),
       lines("Cycle duration, p95", "Time that cycles took. Points are single cycles with their traces.",
-            query(quantile(0.95, "cycle_duration_seconds"), "p95", exemplar=True), unit="s"),
+            query(quantile(0.95, "cycle_duration_seconds"), "p95"), unit="s"),
       lines("Commit to delivery, p95", "Time from the commit of a change to its delivery. The objective is 5 minutes.",
             query(quantile(0.95, "delivery_latency_seconds"), "p95"), unit="s",
             thresholds=steps(GOOD, (300, BAD))))),

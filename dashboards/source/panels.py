@@ -1,6 +1,10 @@
 """Panels, as this service draws them: one look for all dashboards, made with Grafana's Foundation SDK."""
 
+import pathlib
+import re
 import string
+
+import yaml
 
 from grafana_foundation_sdk.builders import common, dashboard, heatmap, prometheus, stat, statetimeline, timeseries
 from grafana_foundation_sdk.models import common as shapes
@@ -10,7 +14,6 @@ from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
     DynamicConfigValue,
     FieldColorModeId,
-    MatcherConfig,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -18,6 +21,9 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
+ALERTS = pathlib.Path(__file__).resolve().parents[2] / "alerts"
+# Where docs/ is served, in a variable of each dashboard.
+DOCS = "${docs}"
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 GOOD, ODD, BAD, CALM, GREY = "green", "orange", "red", "blue", "#808080"
@@ -34,12 +40,25 @@ MEANING_LABELS = ("result", "outcome", "state", "code", "level", "priority", "pr
 QUANTILES = {"p50": "light-purple", "p95": "purple", "p99": "dark-purple"}
 
 
-def query(expr, legend, exemplar=False, instant=False, format_val=PromQueryFormat.TIME_SERIES):
+# Histograms whose buckets carry trace ids.
+EXEMPLARS = re.compile("match_list_processor_(cycle|http_request|delivery)_duration_seconds_bucket")
+
+
+def runbooks():
+    """The runbook of each alert, as alerts/ names it, below docs/."""
+    groups = [g for path in ALERTS.glob("*.rules.yml") for g in yaml.safe_load(path.read_text("utf-8"))["groups"]]
+    rules = [rule for group in groups for rule in group["rules"]]
+    return {r["alert"]: r["annotations"]["runbook_url"].removeprefix("docs/") for r in rules if "alert" in r}
+
+
+RUNBOOKS = runbooks()
+
+
+def query(expr, legend, instant=False, format_val=PromQueryFormat.TIME_SERIES):
     """A query; its reference is given by the panel."""
     built = prometheus.Dataquery().datasource(SOURCE).expr(expr).legend_format(legend).format(format_val)
     built.editor_mode(QueryEditorMode.CODE)
-    built = built.instant() if instant else built.range()
-    return built.exemplar(True) if exemplar else built
+    return built.instant() if instant else built.range()
 
 
 def steps(*pairs):
@@ -55,12 +74,23 @@ def texts(**of):
     return [ValueMap(options=options)]
 
 
-def finish(panel, title, description, queries, unit, thresholds, links=()):
-    """What all kinds of panels have."""
+def finish(panel, title, description, queries, unit, thresholds):
+    """What all kinds of panels have: traces, where there are some, and links to the runbooks of alerts."""
     panel.title(title).description(description).datasource(SOURCE).unit(unit).thresholds(thresholds)
+    panel.links([runbook(alert) for alert in re.findall(r"MatchListProcessor\w+", description)])
+    # Two queries that ask for them would draw each trace twice.
+    traced = next((q for q in queries if EXEMPLARS.search(q.build().expr)), None)
+    if traced:
+        traced.exemplar(True)
     for letter, q in zip(string.ascii_uppercase, queries):
         panel.with_target(q.ref_id(letter))
     return panel
+
+
+def runbook(alert):
+    """A link in the panel's corner."""
+    link = dashboard.DashboardLink(f"Runbook: {alert}").type(DashboardLinkType.LINK).url(f"{DOCS}/{RUNBOOKS[alert]}")
+    return link.target_blank(True).icon("doc").tooltip("What it means and what to do").tags([])
 
 
 def coloured(panel, queries):
@@ -104,7 +134,8 @@ def names(title, description, *queries):
     return panel.text_mode(shapes.BigValueTextMode.NAME)
 
 
-def lines(title, description, *queries, unit="short", thresholds=None, at_least=0, log=False, calcs=("lastNotNull", "mean", "max")):
+def lines(title, description, *queries, unit="short", thresholds=None, at_least=0, log=False,
+          calcs=("lastNotNull", "mean", "max")):
     """Lines over time. A gap is a gap: nothing was scraped, or nothing happened that has a duration."""
     panel = timeseries.Panel().draw_style(shapes.GraphDrawStyle.LINE).line_width(1).fill_opacity(10)
     panel.show_points(shapes.VisibilityMode.AUTO).span_nulls(False).stacking(stacking(shapes.StackingMode.NONE))
@@ -127,15 +158,16 @@ def bars(title, description, *queries, unit="short"):
     return panel.interval("1m")
 
 
-def heat_map(title, description, buckets, unit="s", exemplar=False):
+def heat_map(title, description, buckets, unit="s"):
     """A histogram over time: a row per bucket, a column per step."""
     panel = heatmap.Panel().calculate(False).cell_gap(1).show_legend().show_y_histogram()
     panel.show_value(shapes.VisibilityMode.NEVER).mode(shapes.TooltipDisplayMode.SINGLE)
-    panel.color(heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Oranges").steps(64).fill("dark-orange"))
+    colours = heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Oranges").steps(64)
+    panel.color(colours.fill("dark-orange"))
     panel.y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(shapes.AxisPlacement.LEFT))
     panel.cell_values(heatmap.CellValues().unit("short")).exemplars_color("rgba(0, 180, 255, 0.9)")
     panel.filter_values(heatmap.FilterValueRange().le(1e-9)).interval("1m")
-    q = query(buckets, "{{le}}", exemplar=exemplar, format_val=PromQueryFormat.HEATMAP)
+    q = query(buckets, "{{le}}", format_val=PromQueryFormat.HEATMAP)
     return finish(panel, title, description, [q], unit, steps(GOOD))
 
 

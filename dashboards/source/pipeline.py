@@ -1,7 +1,7 @@
 """From a trigger to a committed change."""
 
 from pages import page
-from panels import BAD, CALM, GOOD, GREY, ODD, bars, heat_map, lines, names, number, query, states, steps, texts
+from panels import BAD, CALM, GOOD, GREY, ODD, bars, heat_map, lines, number, query, states, steps, texts
 from queries import age, events, gauge, quantile, series
 
 NO_YES = texts(_0=("no", GOOD), _1=("yes", ODD))
@@ -21,7 +21,8 @@ PAGE = page(
              "Alert: MatchListProcessorOldestTriggerTooOld at 15 minutes.",
              query(age("queue_oldest_trigger_timestamp_seconds"), "age"), unit="s", decimals=0,
              thresholds=steps(GOOD, (300, ODD), (900, BAD))),
-      number("Cycles that run", "One at most in each instance.", query(gauge("cycles_in_progress"), "running"),
+      number("Cycles that run", "One at most in each instance. Alert: MatchListProcessorCycleStuck at 15 minutes.",
+             query(gauge("cycles_in_progress"), "running"),
              thresholds=steps(CALM)),
       number("Last start", "Time since a cycle last began, kept over restarts.",
              query(age("cycle_last_start_timestamp_seconds"), "age"), unit="s", decimals=0,
@@ -32,7 +33,8 @@ PAGE = page(
              thresholds=steps(GOOD, (3600, ODD), (10800, BAD))))),
     ("Triggers",
      (8,
-      bars("Triggers by result", "Requests for a cycle, by what became of them. Alert: MatchListProcessorTriggersRejected.",
+      bars("Triggers by result", "Requests for a cycle, by what became of them. "
+           "Alert: MatchListProcessorTriggersRejected.",
            query(events("triggers_total", "result"), "{{result}}")),
       bars("Triggers by source", "Requests for a cycle, by who asked.",
            query(events("triggers_total", "source"), "{{source}}")),
@@ -43,7 +45,8 @@ PAGE = page(
       lines("Queue", "Triggers that wait, and how many may.",
             query(gauge("queue_depth", "instance"), "{{instance}} waiting"),
             query(gauge("queue_capacity", "instance"), "{{instance}} limit")),
-      lines("Age of the oldest trigger", "0 when none waits. Alert: MatchListProcessorOldestTriggerTooOld at 15 minutes.",
+      lines("Age of the oldest trigger", "0 when none waits. "
+            "Alert: MatchListProcessorOldestTriggerTooOld at 15 minutes.",
             query(age("queue_oldest_trigger_timestamp_seconds", "instance"), "{{instance}}"), unit="s",
             thresholds=steps(GOOD, (900, BAD))),
       heat_map("Wait in the queue", "How long triggers waited until a cycle took them up.",
@@ -83,23 +86,26 @@ PAGE = page(
                  + events("cycle_stage_failures_total", "stage") + " * 0", "{{stage}} {{error_type}}"))),
      (9,
       heat_map("Cycle duration", "How long cycles took. The points are single cycles: each leads to its trace.",
-               events("cycle_duration_seconds_bucket", "le"), exemplar=True),
+               events("cycle_duration_seconds_bucket", "le")),
       lines("Cycle duration, quantiles", "How long successful cycles took. The points are single cycles: each leads "
             "to its trace.",
-            *(query(quantile(q, "cycle_duration_seconds", where='outcome="success"'), f"p{int(q * 100)}", exemplar=q == 0.99)
+            *(query(quantile(q, "cycle_duration_seconds", where='outcome="success"'), f"p{int(q * 100)}")
               for q in (0.5, 0.95, 0.99)), unit="s"),
-      lines("Stage duration, p95", "Where the time of a cycle goes.",
+      lines("Stage duration, p95", "Where the time of a cycle goes. "
+            "Alert: MatchListProcessorUpstreamSlow when the list takes 10 s to fetch.",
             query(quantile(0.95, "cycle_stage_duration_seconds", "stage"), "{{stage}}"), unit="s"))),
     ("The list and its changes",
      (8,
-      bars("Changes by category", "What kind of changes were committed.",
+      bars("Changes by category", "What kind of changes were committed. "
+           "Alert: MatchListProcessorChangeStorm when half of the matches change within an hour.",
            query(events("changes_total", "category"), "{{category}}")),
       bars("Changes by priority", "How urgent the changes were that were committed.",
            query(events("changes_total", "priority"), "{{priority}}")),
       bars("Odd entries", "Entries of lists that were read and are no ordinary match, per entry and fetch.",
            query(events("match_list_anomalies_total", "kind"), "{{kind}}"))),
      (8,
-      lines("Matches", "Matches in the snapshot.", query(gauge("matches", "instance"), "{{instance}}")),
+      lines("Matches", "Matches in the snapshot. Alert: MatchListProcessorMatchListShrank when many leave before "
+            "their day.", query(gauge("matches", "instance"), "{{instance}}")),
       lines("Size of the list", "Bytes of the list that was last read.",
             query(gauge("match_list_bytes", "instance"), "{{instance}}"), unit="bytes"))),
 )

@@ -1,8 +1,8 @@
 """The process, its store, its telemetry and its settings."""
 
 from pages import page
-from panels import BAD, CALM, GOOD, GREY, ODD, bars, heat_map, lines, names, number, query, states, steps, texts
-from queries import WINDOW, age, events, gauge, quantile, rate, series, share
+from panels import BAD, GOOD, ODD, bars, heat_map, lines, names, number, query, states, steps, texts
+from queries import WINDOW, age, events, gauge, quantile, rate, series
 
 PAGE = page(
     "runtime", "Runtime",
