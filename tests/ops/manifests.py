@@ -12,6 +12,8 @@ import sys
 
 import yaml
 
+import stack
+
 DEADLINE = "SHUTDOWN_DEADLINE_SECONDS"
 
 
@@ -109,7 +111,8 @@ def dockerfile(root):
 
 def main():
     root = sys.argv[1]
-    parts = (("kubernetes", kubernetes), ("compose", compose), ("systemd", systemd), ("Dockerfile", dockerfile))
+    parts = (("kubernetes", kubernetes), ("compose", compose), ("stack", stack.problems), ("systemd", systemd),
+             ("Dockerfile", dockerfile))
     problems = [f"{name}: {p}" for name, check in parts for p in check(root)]
     print("\n".join(problems) or "deployment files: ok")
     sys.exit(1 if problems else 0)
