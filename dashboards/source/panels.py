@@ -30,10 +30,12 @@ GOOD, ODD, BAD, CALM, GREY = "green", "orange", "red", "blue", "#808080"
 
 # One colour for one meaning, by a word of the legend. The first that matches counts.
 MEANINGS = (
-    (BAD, r"failure|failed|dead|error|critical|unclean|exhausted|poisoned|rejected(_\w+)?|5\d\d"),
-    (ODD, r"held|retry|warn|warning|high|skipped|4\d\d"),
-    (GOOD, r"success|delivered|accepted|stored|clean|2\d\d"),
-    (CALM, r"coalesced|running|pending|unchanged|info|medium"),
+    (BAD, r"failure|failed|dead|error|critical|unclean|exhausted|poisoned|rejected(_\w+)?|5\d\d|timeout|reset|connect"
+          r"|status_5xx|invalid_response|too_large|write_timeout"),
+    (ODD, r"held|retry|warn|high|skipped|4\d\d|rate_limited|unauthorized|redirect|status_4xx|header_timeout|limit|tls"
+          r"|malformed|proxy_header"),
+    (GOOD, r"success|delivered|accepted|stored|normal|2\d\d"),
+    (CALM, r"coalesced|running|pending|unchanged|info|medium|shutdown"),
     (GREY, r"cancelled|superseded|filtered|duplicate|debug|trace|low|3\d\d"),
 )
 MEANING_LABELS = ("result", "outcome", "state", "code", "level", "priority", "previous", "reason")
@@ -105,7 +107,7 @@ def coloured(panel, queries):
         if name in legends:
             value = {"mode": FieldColorModeId.FIXED, "fixedColor": colour}
             panel.override_by_regexp(f"/{name}$/", [DynamicConfigValue(id_val="color", value=value)])
-    if "limit" in legends:
+    if "}} limit" in legends:
         dashed = {"fill": "dash", "dash": [10, 10]}
         panel.override_by_regexp("/limit$/", [
             DynamicConfigValue(id_val="color", value={"mode": FieldColorModeId.FIXED, "fixedColor": BAD}),
@@ -154,6 +156,8 @@ def bars(title, description, *queries, unit="short"):
     """Events per step, stacked."""
     panel = lines(title, description, *queries, unit=unit, calcs=("lastNotNull", "max"))
     panel.draw_style(shapes.GraphDrawStyle.BARS).fill_opacity(80).stacking(stacking(shapes.StackingMode.NORMAL))
+    # Most kinds of events do not happen most of the time.
+    panel.tooltip(tooltip().hide_zeros(True))
     # Bars that are narrower than a minute show the same event several times.
     return panel.interval("1m")
 
@@ -188,7 +192,8 @@ def legend(calcs):
     """A table below the panel, or a plain list when there is nothing to calculate."""
     mode = shapes.LegendDisplayMode.TABLE if calcs else shapes.LegendDisplayMode.LIST
     built = common.VizLegendOptions().display_mode(mode).placement(shapes.LegendPlacement.BOTTOM)
-    return built.show_legend(True).calcs(list(calcs))
+    built.show_legend(True).calcs(list(calcs))
+    return built.sort_by("Max").sort_desc(True) if "max" in calcs else built
 
 
 def tooltip():

@@ -364,6 +364,14 @@ def syntax_problems(dashboards):
         yield "an expression does not parse:\n" + run.stdout + run.stderr
 
 
+def unshown_alerts(dashboards, known):
+    """Every alert is named by a panel that shows what it is about; the Watchdog is about nothing."""
+    told = " ".join(p.get("description", "") for d in dashboards.values() for p in panels_of(d))
+    for alert in sorted(known.runbooks.keys() - {"MatchListProcessorWatchdog"}):
+        if not re.search(rf"\b{alert}\b", told):
+            yield f"no panel names the alert {alert}"
+
+
 def load(root):
     """All dashboards: name to content."""
     plugins.register_default_plugins()
@@ -381,6 +389,7 @@ def main():
     if sorted(dashboards) != sorted(PAGES):
         problems.append(f"the dashboards must be {', '.join(PAGES)}")
     problems += syntax_problems(dashboards)
+    problems += unshown_alerts(dashboards, known)
     panels = sum(len(list(panels_of(d))) for d in dashboards.values())
     print("\n".join(problems) or f"{len(dashboards)} dashboards, {panels} panels: ok")
     sys.exit(1 if problems else 0)

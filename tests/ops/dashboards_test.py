@@ -132,11 +132,13 @@ def main():
     target(broken)["expr"] = "sum("
     if not list(dashboards.syntax_problems({"pipeline": broken})):
         missed.append("promtool accepted an expression that is none")
+    if not list(dashboards.unshown_alerts({"http": pages["http"]}, known)):
+        missed.append("an alert without a panel was not told")
     if not list(coverage.problems(root, {"match_list_processor_never": "no reason"})):
         missed.append("coverage: an explanation of nothing was accepted")
     if not list(coverage.problems(root, {}, queries=())):
         missed.append("coverage: without dashboards every metric was still read")
-    print("\n".join(missed) or f"{len(BREAKS) + 3} breaks: each was told")
+    print("\n".join(missed) or f"{len(BREAKS) + 4} breaks: each was told")
     sys.exit(1 if missed else 0)
 
 
