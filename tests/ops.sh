@@ -111,6 +111,8 @@ check "every metric is read by an alert or a dashboard" python3 tests/ops/covera
 check "Dockerfile" hadolint --failure-threshold style Dockerfile
 check "docker-compose.yml" docker-compose -f docker-compose.yml config -q
 check "grafana provisioning" python3 tests/ops/provisioning.py .
+check "prometheus operator, keys and rules" python3 tests/ops/operator_resources.py .
+check "prometheus operator, what alerts/ make" python3 deploy/prometheus-operator/generate.py --check
 check "stack and provisioning: every rule can fail" python3 tests/ops/stack_test.py .
 check "deployment files agree" python3 tests/ops/manifests.py .
 mapfile -t manifests < <(find deploy/kubernetes -name '*.yaml' ! -name kustomization.yaml | sort)
@@ -118,7 +120,8 @@ check "kubernetes manifests" kubernetes-validate --strict "${manifests[@]}"
 if command -v kubectl >/dev/null; then
     rendered() {
         kubectl kustomize deploy/kubernetes >"$tmp/rendered.yaml" &&
-            kubernetes-validate --strict "$tmp/rendered.yaml"
+            kubernetes-validate --strict "$tmp/rendered.yaml" &&
+            kubectl kustomize deploy/prometheus-operator >"$tmp/rendered.yaml"
     }
     check "kubernetes kustomization" rendered
 else

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Shows that each check of stack.py and provisioning.py fails when it should: breaks one line and asks.
+"""Shows that each check of stack.py, provisioning.py and operator_resources.py fails when it should.
+
+It breaks one line of a copy at a time and asks them.
 
 Usage: stack_test.py ROOT
 Exit: 0 when every break was told; 1 with those that were not.
@@ -10,6 +12,7 @@ import shutil
 import sys
 import tempfile
 
+import operator_resources
 import provisioning
 import stack
 
@@ -18,6 +21,9 @@ SCRAPE = "deploy/prometheus/prometheus.yml"
 SOURCES = "deploy/grafana/provisioning/datasources/datasources.yml"
 PROVIDER = "deploy/grafana/provisioning/dashboards/dashboards.yml"
 OVERVIEW = "dashboards/overview.json"
+RULE = "deploy/prometheus-operator/prometheusrule.yaml"
+MONITOR = "deploy/prometheus-operator/servicemonitor.yaml"
+KUSTOMIZATION = "deploy/prometheus-operator/kustomization.yaml"
 
 # (file, what stands there, what comes in its place, what must be said)
 DISAGREEMENTS = (
@@ -80,6 +86,21 @@ MISTAKES = (
     (PROVIDER, "path: /var", "path: var", "does not match"),
     (PROVIDER, "type: file", "type: folder", "'file' was expected"),
 )
+RESOURCES = (
+    (RULE, "keep_firing_for: 15m", "keepFiringFor: 15m", "'keepFiringFor' was unexpected"),
+    (RULE, "for: 2m", "for: 2", "is not of type 'string'"),
+    (RULE, "severity: critical", "severity: 1", "is not of type 'string'"),
+    (RULE, "up{job=", "up{job==", "promtool says of the rules"),
+    (RULE, "alert: MatchListProcessorDown", "alerts: MatchListProcessorDown", "were unexpected"),
+    (RULE, "monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1", "was expected"),
+    (MONITOR, "kind: ServiceMonitor", "kind: PodMonitor", "'ServiceMonitor' was expected"),
+    (MONITOR, "port: http", "ports: http", "was unexpected"),
+    (MONITOR, "scrapeTimeout: 10s", "scrape_timeout: 10s", "was unexpected"),
+    (MONITOR, "targetLabel: job", "target_label: job", "was unexpected"),
+    (MONITOR, "sampleLimit: 2000", "sampleLimit: many", "is not of type 'integer'"),
+    (KUSTOMIZATION, "  - servicemonitor.yaml\n", "", "does not list what there is"),
+)
+CHECKS = (stack.problems, provisioning.problems_of, operator_resources.problems_of)
 
 
 def copied(root, folder):
@@ -110,14 +131,15 @@ def missed(folder, breaks, check):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         copied(sys.argv[1], folder)
-        found = [f"unbroken: {p}" for check in (stack.problems, provisioning.problems_of) for p in check(folder)]
+        found = [f"unbroken: {p}" for check in CHECKS for p in check(folder)]
         found += missed(folder, DISAGREEMENTS, stack.problems)
         found += missed(folder, MISTAKES, provisioning.problems_of)
+        found += missed(folder, RESOURCES, operator_resources.problems_of)
         os.rename(os.path.join(folder, SOURCES), os.path.join(folder, SOURCES + ".off"))
         told = list(provisioning.problems_of(folder))
         found += [f"nothing says {w!r}" for w in ("no schema for it", "nothing provisions datasources")
                   if not any(w in problem for problem in told)]
-    print("\n".join(found) or f"{len(DISAGREEMENTS) + len(MISTAKES) + 2} breaks: each was told")
+    print("\n".join(found) or f"{len(DISAGREEMENTS) + len(MISTAKES) + len(RESOURCES) + 2} breaks: each was told")
     sys.exit(1 if found else 0)
 
 
