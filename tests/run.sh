@@ -93,6 +93,9 @@ bash tests/openapi.sh --control
 say "alerts, dashboards, deployment"
 bash tests/ops.sh
 
+say "alerts and dashboards, with the real servers"
+bash tests/alerts-e2e.sh
+
 say "dependencies, bill of materials, confinement"
 bash tests/supply.sh
 
