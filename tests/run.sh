@@ -66,7 +66,7 @@ texts=$(find "$work/demo/files" -name 'whatsapp_group_info_match_*.txt' | wc -l)
     exit 1
 }
 
-say "metrics, by promtool"
+say "metrics, by promtool and the reference parser of OpenMetrics"
 mkdir "$work/data"
 printf '[]' >"$work/list.json"
 PROCESSOR_MODE=event-driven HOST=127.0.0.1 PORT=0 ADMIN_LISTEN=off DATA_FOLDER="$work/data" \
@@ -82,6 +82,8 @@ done
 curl -fsS -X POST -H 'Prefer: wait=20' "http://$address/process" >/dev/null
 curl -fsS "http://$address/metrics/prom" >"$work/metrics.txt"
 promtool check metrics <"$work/metrics.txt"
+curl -fsS -H 'Accept: application/openmetrics-text; version=1.0.0' "http://$address/metrics/prom" >"$work/openmetrics.txt"
+"$venv/bin/python" tests/ops/openmetrics.py "$work/openmetrics.txt" "$work/metrics.txt"
 kill -TERM "$daemon"
 wait "$daemon"
 daemon=''

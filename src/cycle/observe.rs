@@ -53,9 +53,10 @@ impl Cycle {
     pub(super) fn observe(&self, begun: &Begun, report: &Report) {
         let outcome = report.outcome;
         self.metrics.cycles.inc((outcome,));
+        let traced = span::sampled(&begun.span);
         self.metrics
             .cycle_duration
-            .observe((outcome,), begun.started.elapsed());
+            .observe((outcome,), begun.started.elapsed(), traced);
         if outcome == Outcome::Success {
             self.metrics
                 .cycle_last_success_timestamp

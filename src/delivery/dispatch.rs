@@ -160,9 +160,11 @@ impl Dispatcher {
                 "the delivery met a defect of the program",
             ))
         });
-        self.metrics
-            .delivery_duration
-            .observe((self.destination,), begun.elapsed());
+        self.metrics.delivery_duration.observe(
+            (self.destination,),
+            begun.elapsed(),
+            span::sampled(&span),
+        );
         if let Err(error) = &result {
             span::fail(&span, error.kind);
         }

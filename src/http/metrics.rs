@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::route::Site;
 use super::{Response, answer, json};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::store::Store;
-use crate::telemetry::expose;
+use crate::telemetry::expose::{self, Form};
 use crate::telemetry::metrics::Metrics;
 
 /// How long a scrape waits for the store; then it shows what was read before.
@@ -22,9 +22,17 @@ const MAKE_PATIENCE: Duration = Duration::from_secs(5);
 /// How old a text may be that is given to one more client while others still take it.
 const SHARED_FOR: Duration = Duration::from_secs(1);
 
-/// The last text, so that scrapers which come together, or do not take it, hold one and not many.
+/// The last texts, one per form, so that scrapers which come together, or do not take it, hold one and
+/// not many.
 #[derive(Debug, Default)]
 pub struct Scrapes {
+    text: Scrape,
+    open_metrics: Scrape,
+}
+
+/// The last text of one form.
+#[derive(Debug, Default)]
+struct Scrape {
     /// When its making began, and the text.
     last: watch::Sender<Option<(Instant, Bytes)>>,
     /// Held while one is made.
@@ -32,8 +40,17 @@ pub struct Scrapes {
 }
 
 impl Scrapes {
+    fn of(&self, form: Form) -> &Scrape {
+        match form {
+            Form::Text => &self.text,
+            Form::OpenMetrics => &self.open_metrics,
+        }
+    }
+}
+
+impl Scrape {
     /// A text made since now, or a short while ago and still held by another client.
-    async fn text(&self, site: &Site) -> Bytes {
+    async fn text(&self, site: &Site, form: Form) -> Bytes {
         let asked = Instant::now();
         let mut last = self.last.subscribe();
         loop {
@@ -41,7 +58,7 @@ impl Scrapes {
                 return text;
             }
             if let Ok(making) = Arc::clone(&self.making).try_lock_owned() {
-                self.make(site, making);
+                self.make(site, form, making);
             }
             // One that was not finished, by a panic, is made anew.
             let _ = tokio::time::timeout(MAKE_PATIENCE, last.changed()).await;
@@ -49,7 +66,7 @@ impl Scrapes {
     }
 
     /// Makes a text for all that wait. It goes on when the client is gone for which it was begun.
-    fn make(&self, site: &Site, making: OwnedMutexGuard<()>) {
+    fn make(&self, site: &Site, form: Form, making: OwnedMutexGuard<()>) {
         let secrets = site.config.now().auth.counting(site.clock.unix());
         site.metrics.auth_secrets.set_size((), secrets);
         let (store, metrics) = (site.store.clone(), Arc::clone(&site.metrics));
@@ -57,7 +74,7 @@ impl Scrapes {
         tokio::spawn(async move {
             let begun = Instant::now();
             refresh(&store, &metrics).await;
-            let text = Bytes::from(expose::text(&metrics.gather()));
+            let text = Bytes::from(form.write(&metrics));
             // In this order: whoever finds it held will be told of the text.
             drop(making);
             last.send_replace(Some((begun, text)));
@@ -72,29 +89,44 @@ impl Scrapes {
     }
 }
 
-/// JSON, or Prometheus text to a client that prefers it.
+/// JSON, or a form for scrapers to a client that prefers it.
 pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    if expose::prefers_prometheus(accept) {
-        return prometheus(site).await;
+    let accept = accepted(headers);
+    if expose::prefers_prometheus(accept.as_deref()) {
+        return scraped(site, Form::preferred(accept.as_deref())).await;
     }
     refresh(&site.store, &site.metrics).await;
     let numbers = expose::StatusNumbers {
         last_processing_time: site.status.last_end(),
         recent_processes: site.status.recent(site.config.now().store.history_limit),
     };
-    json(
+    varying(json(
         StatusCode::OK,
         &expose::key_figures(&site.metrics.gather(), &numbers),
-    )
+    ))
 }
 
-/// Prometheus text.
-pub async fn prometheus(site: &Site) -> Response {
-    let text = site.scrapes.text(site).await;
-    answer(StatusCode::OK, expose::TEXT_CONTENT_TYPE, text)
+/// Prometheus text, or `OpenMetrics` to a scraper that asks for it.
+pub async fn prometheus(site: &Site, headers: &HeaderMap) -> Response {
+    scraped(site, Form::preferred(accepted(headers).as_deref())).await
+}
+
+async fn scraped(site: &Site, form: Form) -> Response {
+    let text = site.scrapes.of(form).text(site, form).await;
+    varying(answer(StatusCode::OK, form.content_type(), text))
+}
+
+/// All lines of `Accept` as one; none if there is none that is text.
+fn accepted(headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all(header::ACCEPT).iter();
+    let lines: Vec<_> = lines.filter_map(|value| value.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
+}
+
+fn varying(mut response: Response) -> Response {
+    let accept = HeaderValue::from_static("accept");
+    response.headers_mut().insert(header::VARY, accept);
+    response
 }
 
 /// Reads from the store what only the store knows.
@@ -146,8 +178,8 @@ mod tests {
         let begun = Instant::now().checked_sub(SHARED_FOR / 2).unwrap();
         let before = begun.checked_sub(SHARED_FOR / 2).unwrap();
         let last = Some((begun, Bytes::from(vec![b'a'; 100])));
-        let shared = |asked| Scrapes::shared(last.as_ref(), asked);
-        assert_eq!(Scrapes::shared(None, before), None);
+        let shared = |asked| Scrape::shared(last.as_ref(), asked);
+        assert_eq!(Scrape::shared(None, before), None);
         assert!(shared(before).is_some(), "made since it was asked for");
         assert!(shared(Instant::now()).is_none(), "nobody else holds it");
         let held = shared(before);
@@ -156,7 +188,7 @@ mod tests {
         let old = Some((before, Bytes::from(vec![b'a'; 100])));
         let held = old.clone();
         assert!(
-            Scrapes::shared(old.as_ref(), Instant::now()).is_none(),
+            Scrape::shared(old.as_ref(), Instant::now()).is_none(),
             "however many hold it"
         );
         assert!(held.is_some());

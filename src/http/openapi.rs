@@ -88,6 +88,9 @@ fn written(operation: Operation, problem: &Value) -> Value {
         match body {
             Body::Json(schema) => content["application/json"] = json!({ "schema": schema }),
             Body::Text => content["text/plain"] = json!({ "schema": { "type": "string" } }),
+            Body::OpenMetrics => {
+                content["application/openmetrics-text"] = json!({ "schema": { "type": "string" } });
+            }
             Body::Problem => {
                 content["application/problem+json"] = json!({ "schema": problem });
             }

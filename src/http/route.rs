@@ -129,9 +129,10 @@ impl Site {
         self.metrics.http_requests.inc(Answer(method, route, code));
         // A histogram of its own for every pair that a client can think of would be too many.
         if let Some(endpoint) = Endpoint::serving(method, route) {
+            let traced = response.extensions().get().copied();
             self.metrics
                 .http_request_duration
-                .observe(endpoint, begun.elapsed());
+                .observe(endpoint, begun.elapsed(), traced);
         }
         response
     }
@@ -183,7 +184,11 @@ impl Site {
                 };
                 let span = span::server("POST", route.label(), request.headers());
                 let answer = process::process(self, request, &span);
-                told.tell(answer.instrument(span.clone()).await)
+                let mut response = told.tell(answer.instrument(span.clone()).await);
+                if let Some(traced) = span::sampled(&span) {
+                    response.extensions_mut().insert(traced);
+                }
+                response
             }
             Route::Root => status::root(self),
             Route::Health => health::health(self),
@@ -195,7 +200,7 @@ impl Site {
             Route::Status => status::status(self).await,
             Route::StatusDetailed => status::detailed(self).await,
             Route::Metrics => metrics::negotiated(self, request.headers()).await,
-            Route::MetricsProm => metrics::prometheus(self).await,
+            Route::MetricsProm => metrics::prometheus(self, request.headers()).await,
             Route::Trigger => process::trigger(self, parameter).await,
             Route::OpenApi => openapi::document(self.kind),
             _ => not_found(),

@@ -1,4 +1,4 @@
-//! The two forms of the metrics, from one `gather()`.
+//! The forms of the metrics, from one `gather()`.
 
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, TextEncoder};
@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::family::PREFIX;
+use super::metrics::Metrics;
 
 /// The content type of the text form.
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -118,25 +119,103 @@ fn durations(families: &[MetricFamily], name: &str) -> (f64, u64) {
         })
 }
 
-/// Whether a client prefers the text form over JSON. Without a preference it gets JSON.
-#[must_use]
-pub fn prefers_prometheus(accept: Option<&str>) -> bool {
-    let (mut text, mut json) = (0.0_f64, 0.0_f64);
-    for range in accept.unwrap_or("*/*").split(',') {
+/// A form of the metrics for scrapers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The Prometheus text, version 0.0.4.
+    Text,
+    /// `OpenMetrics` 1.0, which has exemplars.
+    OpenMetrics,
+}
+
+impl Form {
+    /// What this form is called in headers.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => TEXT_CONTENT_TYPE,
+            Self::OpenMetrics => super::openmetrics::CONTENT_TYPE,
+        }
+    }
+
+    /// The present metrics in this form.
+    #[must_use]
+    pub fn write(self, metrics: &Metrics) -> String {
+        let families = metrics.gather();
+        match self {
+            Self::Text => text(&families),
+            Self::OpenMetrics => super::openmetrics::text(&families, metrics.exemplars()),
+        }
+    }
+
+    /// The form that a scraper is given: `OpenMetrics` only to one that names it and likes it no less.
+    #[must_use]
+    pub fn preferred(accept: Option<&str>) -> Self {
+        let (mut open, mut text) = (0.0_f64, (0, 0.0_f64));
+        for range in ranges(accept.unwrap_or_default()) {
+            // Of the ranges that a form is in, the one that says most of it counts.
+            let exactness = match (range.media.as_str(), range.version) {
+                (OPEN_METRICS, None | Some("1.0.0")) => {
+                    open = open.max(range.quality);
+                    continue;
+                }
+                ("text/plain", Some("0.0.4")) => 4,
+                ("text/plain", None) => 3,
+                ("text/*", _) => 2,
+                ("*/*", _) => 1,
+                _ => continue,
+            };
+            if exactness > text.0 || (exactness == text.0 && range.quality > text.1) {
+                text = (exactness, range.quality);
+            }
+        }
+        if open > 0.0 && open >= text.1 {
+            Self::OpenMetrics
+        } else {
+            Self::Text
+        }
+    }
+}
+
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// One of the things that a client accepts.
+struct Range<'a> {
+    /// Type and subtype in lower case.
+    media: String,
+    version: Option<&'a str>,
+    /// From 0 to 1.
+    quality: f64,
+}
+
+fn ranges(accept: &str) -> impl Iterator<Item = Range<'_>> {
+    accept.split(',').map(|range| {
         let mut parts = range.split(';').map(str::trim);
-        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let mut quality = 1.0;
-        let mut is_metrics = media == "application/openmetrics-text";
-        for parameter in parts {
-            match parameter.split_once('=') {
-                Some(("q", q)) => quality = q.trim().parse().unwrap_or(0.0),
-                Some(("version", _)) if media == "text/plain" => is_metrics = true,
+        let mut found = Range {
+            media: parts.next().unwrap_or_default().to_ascii_lowercase(),
+            version: None,
+            quality: 1.0,
+        };
+        for (name, value) in parts.filter_map(|parameter| parameter.split_once('=')) {
+            let value = value.trim().trim_matches('"');
+            match name.trim().to_ascii_lowercase().as_str() {
+                "q" => found.quality = value.parse().unwrap_or(0.0),
+                "version" => found.version = Some(value),
                 _ => {}
             }
         }
-        match media.as_str() {
-            _ if is_metrics => text = text.max(quality),
-            "application/json" | "application/*" | "*/*" => json = json.max(quality),
+        found
+    })
+}
+
+/// Whether a client prefers a form for scrapers over JSON. Without a preference it gets JSON.
+#[must_use]
+pub fn prefers_prometheus(accept: Option<&str>) -> bool {
+    let (mut text, mut json) = (0.0_f64, 0.0_f64);
+    for range in ranges(accept.unwrap_or("*/*")) {
+        match (range.media.as_str(), range.version) {
+            (OPEN_METRICS, _) | ("text/plain", Some(_)) => text = text.max(range.quality),
+            ("application/json" | "application/*" | "*/*", _) => json = json.max(range.quality),
             _ => {}
         }
     }
@@ -147,7 +226,6 @@ pub fn prefers_prometheus(accept: Option<&str>) -> bool {
 mod tests {
     use super::*;
     use crate::telemetry::labels::Outcome;
-    use crate::telemetry::metrics::Metrics;
     use std::time::Duration;
 
     #[test]
@@ -179,6 +257,51 @@ mod tests {
     }
 
     #[test]
+    fn openmetrics_is_for_those_who_name_it() {
+        use Form::{OpenMetrics, Text};
+        let open = "application/openmetrics-text";
+        let prometheus_2_42 = format!(
+            "{open};version=1.0.0,{open};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+        );
+        let prometheus_3 = format!(
+            "{open};version=1.0.0;escaping=allow-utf-8;q=0.6,{open};version=0.0.1;q=0.5,\
+             text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+        );
+        for (accept, expected) in [
+            (prometheus_2_42, OpenMetrics),
+            (prometheus_3, OpenMetrics),
+            (open.to_owned(), OpenMetrics),
+            (
+                format!("{open}; version=\"1.0.0\"; charset=utf-8"),
+                OpenMetrics,
+            ),
+            (
+                "Application/OpenMetrics-Text; Q=0.5; Version=1.0.0, */*;q=0.1".to_owned(),
+                OpenMetrics,
+            ),
+            (format!("{open};version=0.0.1"), Text),
+            (format!("{open};version=2.0.0"), Text),
+            (format!("{open};q=0"), Text),
+            (format!("{open};q=x"), Text),
+            (format!("{open};q=0.5,text/plain"), Text),
+            (format!("{open};q=0.5,*/*"), Text),
+            (format!("*/*,text/plain;q=0.3,{open};q=0.5"), OpenMetrics),
+            (
+                format!("text/plain;q=0.9,text/plain;version=0.0.4;q=0.3,{open};q=0.5"),
+                OpenMetrics,
+            ),
+            ("text/plain;version=0.0.4".to_owned(), Text),
+            ("application/*".to_owned(), Text),
+            ("*/*".to_owned(), Text),
+            (String::new(), Text),
+            (";;,=,q".to_owned(), Text),
+        ] {
+            assert_eq!(Form::preferred(Some(&accept)), expected, "{accept}");
+        }
+        assert_eq!(Form::preferred(None), Text);
+    }
+
+    #[test]
     fn the_json_form_is_computed_from_the_same_families() {
         let metrics = Metrics::new();
         let empty = key_figures(&metrics.gather(), &StatusNumbers::default());
@@ -193,7 +316,7 @@ mod tests {
             metrics.cycles.inc((outcome,));
             metrics
                 .cycle_duration
-                .observe((outcome,), Duration::from_secs_f64(seconds));
+                .observe((outcome,), Duration::from_secs_f64(seconds), None);
         }
         metrics.cycles_with_changes.inc(());
         let _running = metrics.cycles_in_progress.guard(());

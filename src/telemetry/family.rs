@@ -2,13 +2,15 @@
 //! exists from the start with the value zero.
 
 use std::marker::PhantomData;
-use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use prometheus::core::Collector;
 use prometheus::{
     GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
 };
 
+use super::exemplar::Exemplars;
 use super::labels::{Code, Label, Method, Route};
 
 /// The prefix of every family but `process_*`.
@@ -199,6 +201,10 @@ pub struct Registrar {
     pub registry: Registry,
     /// What was registered, in order.
     pub specs: Vec<FamilySpec>,
+    /// The exemplars of the families that have some.
+    pub exemplars: Vec<Arc<Exemplars>>,
+    /// Whether exemplars are kept.
+    pub exemplars_wanted: Arc<AtomicBool>,
 }
 
 impl Registrar {

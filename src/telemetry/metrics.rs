@@ -2,6 +2,9 @@
 //!
 //! The doc comment of a field is the family's HELP text.
 
+use std::sync::Arc;
+
+use super::exemplar::{Exemplars, TracedHistogram};
 use super::family::{
     Answer, Counter, Endpoint, FamilySpec, FloatGauge, Gauge, Histogram, PREFIX, Registrar,
 };
@@ -66,7 +69,7 @@ catalogue! {
     /// HTTP requests, incremented when the answer is ready to be sent.
     http_requests: Counter<Answer> = "http_requests_total";
     /// Seconds from the head of a request to its answer being ready.
-    http_request_duration: Histogram<Endpoint> = "http_request_duration_seconds", HTTP;
+    http_request_duration: TracedHistogram<Endpoint> = "http_request_duration_seconds", HTTP;
     /// HTTP requests that are being answered at this moment.
     http_requests_in_flight: Gauge<()> = "http_requests_in_flight";
     /// Connections that are open at this moment.
@@ -107,7 +110,7 @@ catalogue! {
     /// Cycles that run at this moment.
     cycles_in_progress: Gauge<()> = "cycles_in_progress";
     /// Seconds that a cycle took, by outcome.
-    cycle_duration: Histogram<(Outcome,)> = "cycle_duration_seconds", CYCLE;
+    cycle_duration: TracedHistogram<(Outcome,)> = "cycle_duration_seconds", CYCLE;
     /// Seconds that a stage of a cycle took.
     cycle_stage_duration: Histogram<(Stage,)> = "cycle_stage_duration_seconds", CYCLE;
     /// Stages that failed, incremented once per cycle that ends by it.
@@ -133,7 +136,7 @@ catalogue! {
     /// Attempts to deliver, incremented when one ends.
     delivery_attempts: Counter<(Destination, AttemptResult)> = "delivery_attempts_total";
     /// Seconds that one attempt to deliver took.
-    delivery_duration: Histogram<(Destination,)> = "delivery_duration_seconds", CLIENT;
+    delivery_duration: TracedHistogram<(Destination,)> = "delivery_duration_seconds", CLIENT;
     /// 1 while deliveries to a destination that is down are held back, else 0.
     delivery_breaker_open: Gauge<(Destination,)> = "delivery_breaker_open";
     /// Times that deliveries began to be held back because the destination is down.
@@ -248,6 +251,18 @@ impl Metrics {
     #[must_use]
     pub fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.registrar.registry.gather()
+    }
+
+    /// Has traces kept as exemplars from now on, as somebody can look them up.
+    pub fn keep_exemplars(&self) {
+        let wanted = &self.registrar.exemplars_wanted;
+        wanted.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The exemplars of the families that have some.
+    #[must_use]
+    pub fn exemplars(&self) -> &[Arc<Exemplars>] {
+        &self.registrar.exemplars
     }
 
     /// What is registered, in the order of the catalogue.

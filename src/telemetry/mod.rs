@@ -2,12 +2,14 @@
 
 #[cfg(test)]
 mod document_tests;
+pub mod exemplar;
 mod export;
 pub mod expose;
 pub mod family;
 pub mod labels;
 pub mod log;
 pub mod metrics;
+pub mod openmetrics;
 pub mod process;
 pub mod span;
 
@@ -70,6 +72,9 @@ impl Telemetry {
             }
         }
         .context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
+        if config.otel.exporter.is_some() {
+            metrics.keep_exemplars();
+        }
         let dispatch = dispatch(config, metrics, &provider)?;
         Ok((Self { provider, runtime }, dispatch))
     }

@@ -9,6 +9,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use super::exemplar::Traced;
 use super::labels::{ErrorKind, Stage};
 use crate::domain::delivery::Destination;
 
@@ -131,6 +132,15 @@ pub fn trace_id(span: &Span) -> Option<String> {
     let context = span.context();
     let context = context.span().span_context().clone();
     context.is_valid().then(|| context.trace_id().to_string())
+}
+
+/// What an exemplar says of a span; none if the span is not sampled.
+#[must_use]
+pub fn sampled(span: &Span) -> Option<Traced> {
+    if span.is_disabled() {
+        return None;
+    }
+    Traced::of(span.context().span().span_context())
 }
 
 /// The W3C form of a span's context, to be stored and linked to later.

@@ -20,6 +20,7 @@ mod deliveries;
 mod descriptors;
 mod disk;
 mod eio;
+mod exemplars;
 mod filters;
 mod limits;
 mod lists;

@@ -33,6 +33,8 @@ pub enum Body {
     Json(Value),
     /// The Prometheus text format.
     Text,
+    /// `OpenMetrics`.
+    OpenMetrics,
     /// A problem.
     Problem,
 }
@@ -214,16 +216,18 @@ pub fn public(schemas: &mut SchemaGenerator) -> Vec<Operation> {
         get(
             Route::Metrics,
             "metrics",
-            "Key figures as JSON, or Prometheus text",
+            "Key figures as JSON, or what /metrics/prom tells, as Accept prefers",
             of::<KeyFigures>(schemas),
         )
-        .also(200, Body::Text),
+        .also(200, Body::Text)
+        .also(200, Body::OpenMetrics),
         get(
             Route::MetricsProm,
             "metricsProm",
-            "Prometheus text",
+            "Prometheus text, or OpenMetrics 1.0 with exemplars to a client whose Accept prefers it",
             Body::Text,
-        ),
+        )
+        .also(200, Body::OpenMetrics),
         this_document(),
     ]
 }

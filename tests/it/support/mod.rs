@@ -7,4 +7,5 @@ pub mod matches;
 pub mod neighbours;
 pub mod receivers;
 pub mod secure;
+pub mod servers;
 pub mod wire;
