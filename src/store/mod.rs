@@ -11,6 +11,7 @@ mod cycles;
 mod error;
 mod export;
 mod lock;
+mod names;
 mod open;
 mod outbox;
 mod reader;

@@ -1,24 +1,24 @@
 //! Requests by the name that their sender gave them, so that a repeat triggers nothing.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::Store;
 use super::error::StoreError;
+use super::names::Remembered;
 use super::triggers::{Accepted, NewTrigger, insert, public_id};
 use super::writer::Counters;
 
 /// Seconds for which a name is remembered.
 const REMEMBERED: f64 = 7.0 * 24.0 * 3600.0;
-/// Triggers back to which names are remembered at most: some 100 MB.
+/// Triggers back to which names are remembered at most: some 100 MB of disk and 50 MB of memory.
 const MOST: i64 = 1_000_000;
 /// Names that a cycle looks at beside twice as many as triggers that it served, so that its commit
 /// stays short and more can be forgotten than come.
 const LOOKED_AT: i64 = 1_000;
 
-/// The plus keeps it from going through all names of the feed by their index.
 const FORGET: &str = "DELETE FROM requests WHERE seq IN (SELECT seq FROM \
-    (SELECT seq, accepted FROM requests WHERE +feed = ?1 ORDER BY seq LIMIT ?4) \
-    WHERE accepted <= ?2 OR seq <= ?3)";
+    (SELECT seq, accepted FROM requests WHERE feed = ?1 ORDER BY seq LIMIT ?4) \
+    WHERE accepted <= ?2 OR seq <= ?3) RETURNING seq, id";
 
 /// A request's name and what came with it, as digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +52,14 @@ impl Store {
     ) -> Result<Taken, StoreError> {
         let feed = self.feed();
         let nonce = i64::from(fastrand::u32(..));
-        self.write(move |tx, counters| take(tx, counters, &feed, nonce, &name, &trigger))
-            .await
+        let take = move |tx: &Connection, counters: &mut Counters| {
+            take(tx, counters, &feed, nonce, &name, &trigger)
+        };
+        self.inner.writer.run_one_statement(take).await
     }
 }
 
+/// Writes by one statement: the name's row is written with all others of the transaction.
 fn take(
     tx: &Connection,
     counters: &mut Counters,
@@ -65,69 +68,56 @@ fn take(
     name: &RequestName,
     trigger: &NewTrigger,
 ) -> Result<Taken, StoreError> {
-    if let Some((seq, nonce, body)) = known(tx, feed, name, trigger.accepted)? {
-        return Ok(match body == name.body {
+    let known = counters.names.remembered(tx, feed, &name.id)?;
+    let oldest = trigger.accepted - REMEMBERED;
+    if let Some(known) = known.filter(|known| known.accepted > oldest) {
+        return Ok(match known.body == name.body {
             true => Taken::Repeat(Accepted {
-                seq,
-                id: public_id(seq, nonce),
+                seq: known.seq,
+                id: public_id(known.seq, known.nonce),
                 ahead: 0,
             }),
             false => Taken::Conflict,
         });
     }
     let accepted = insert(tx, counters, feed, nonce, trigger)?;
-    tx.prepare_cached("INSERT OR REPLACE INTO requests VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![
-            accepted.seq,
-            feed,
-            name.id,
-            name.body,
-            nonce,
-            trigger.accepted
-        ])?;
+    let row = Remembered {
+        seq: accepted.seq,
+        nonce,
+        body: name.body,
+        accepted: trigger.accepted,
+    };
+    counters.names.put(feed, name.id, row);
     Ok(Taken::New(accepted))
-}
-
-type Known = (i64, i64, [u8; 16]);
-
-fn known(
-    tx: &Connection,
-    feed: &str,
-    name: &RequestName,
-    now: f64,
-) -> Result<Option<Known>, StoreError> {
-    Ok(tx
-        .prepare_cached(
-            "SELECT seq, nonce, body FROM requests WHERE feed = ?1 AND id = ?2 AND accepted > ?3",
-        )?
-        .query_row(params![feed, name.id, now - REMEMBERED], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?)
 }
 
 /// Forgets names that are too old or too many, the oldest first. The order is that of the triggers:
 /// where a clock was set, each name is still judged by its own time.
 pub(super) fn forget(
     tx: &Connection,
-    counters: &Counters,
+    counters: &mut Counters,
     feed: &str,
     now: f64,
     served: i64,
 ) -> Result<(), StoreError> {
     let (before, upto) = (now - REMEMBERED, counters.next_seq - 1 - MOST);
-    tx.prepare_cached(FORGET)?
-        .execute(params![feed, before, upto, LOOKED_AT + 2 * served])?;
+    let mut statement = tx.prepare_cached(FORGET)?;
+    let mut rows = statement.query(params![feed, before, upto, LOOKED_AT + 2 * served])?;
+    while let Some(row) = rows.next()? {
+        counters.names.forget(feed, row.get(1)?, row.get(0)?);
+    }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::names::Names;
     use crate::store::schema::MIGRATIONS;
 
-    fn counters(next_seq: i64) -> Counters {
+    fn counters(tx: &Connection, next_seq: i64) -> Counters {
         Counters {
+            names: Names::load(tx).unwrap(),
             next_seq,
             served: 0,
             limits: crate::store::Limits {
@@ -145,13 +135,22 @@ mod tests {
         }
         let insert = "INSERT INTO requests VALUES (?1, 'default', ?2, x'00', 0, ?3)";
         for (seq, time) in (1_i64..).zip(times) {
-            tx.execute(insert, params![seq, seq.to_be_bytes(), time])
-                .unwrap();
+            tx.execute(insert, params![seq, id(seq), time]).unwrap();
         }
-        forget(&tx, &counters(next_seq), "default", now, 0).unwrap();
+        let mut counters = counters(&tx, next_seq);
+        forget(&tx, &mut counters, "default", now, 0).unwrap();
         let mut rows = tx.prepare("SELECT seq FROM requests ORDER BY seq").unwrap();
         let rows = rows.query_map([], |row| row.get(0)).unwrap();
-        rows.map(Result::unwrap).collect()
+        let rows: Vec<i64> = rows.map(Result::unwrap).collect();
+        let known = (1_i64..)
+            .take(times.len())
+            .filter(|&seq| counters.names.get("default", &id(seq)).is_some());
+        assert_eq!(rows, known.collect::<Vec<_>>(), "memory and table agree");
+        rows
+    }
+
+    fn id(seq: i64) -> [u8; 16] {
+        i128::from(seq).to_be_bytes()
     }
 
     #[test]
@@ -165,13 +164,12 @@ mod tests {
             .query_map(params!["default", 0.0, 0, 1], |row| row.get(3))
             .unwrap();
         let steps: Vec<String> = steps.map(Result::unwrap).collect();
-        let odd = |step: &String| step.contains("requests_by_id") || step.contains("TEMP B-TREE");
-        assert!(!steps.iter().any(odd), "{steps:#?}");
         assert!(
-            steps
-                .iter()
-                .any(|step| step.contains("requests USING INTEGER PRIMARY KEY"))
+            !steps.iter().any(|step| step.contains("TEMP B-TREE")),
+            "{steps:#?}"
         );
+        let direct = |step: &String| step.contains("requests USING INTEGER PRIMARY KEY");
+        assert!(steps.iter().any(direct), "{steps:#?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::error::StoreError;
 pub const APPLICATION_ID: i32 = 0x4d4c_5073;
 
 /// Each entry brings the schema from its index to the next version.
-pub const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+pub const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// The schema version that this build reads and writes.
 #[must_use]
@@ -153,6 +153,11 @@ CREATE TABLE requests (
     accepted REAL NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX requests_by_id ON requests (feed, id);
+";
+
+// Names are looked up in memory, see `names`.
+const VERSION_3: &str = "
+DROP INDEX requests_by_id;
 ";
 
 /// Reads a value of the table `meta`.

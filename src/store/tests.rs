@@ -521,3 +521,60 @@ async fn an_export_that_is_interrupted_twice_is_not_taken_for_somebody_elses() {
         "{names:?}"
     );
 }
+
+#[tokio::test]
+async fn names_of_a_store_with_an_index_of_them_are_still_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |byte| RequestName {
+        id: [byte; 16],
+        body: [0; 16],
+    };
+    let store = open(folder.path(), 10).unwrap();
+    let Taken::New(first) = store.accept_once(name(1), trigger(None)).await.unwrap() else {
+        panic!("nobody had that name");
+    };
+    store.close().await.unwrap();
+    drop(store);
+    let file = folder.path().join(FILE_NAME);
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection
+        .execute_batch(
+            "CREATE UNIQUE INDEX requests_by_id ON requests (feed, id); PRAGMA user_version = 2;",
+        )
+        .unwrap();
+    drop(connection);
+    let store = open(folder.path(), 10).unwrap();
+    let again = store.accept_once(name(1), trigger(None)).await.unwrap();
+    assert!(matches!(again, Taken::Repeat(accepted) if accepted.id == first.id));
+    let other = store.accept_once(name(2), trigger(None)).await.unwrap();
+    assert!(matches!(other, Taken::New(_)));
+    store.close().await.unwrap();
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    let indexes: i64 = connection
+        .query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'requests_by_id'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(indexes, 0);
+}
+
+#[tokio::test]
+async fn a_name_whose_trigger_found_no_place_is_not_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 1).unwrap();
+    let name = |byte| RequestName {
+        id: [byte; 16],
+        body: [0; 16],
+    };
+    store.accept(trigger(None)).await.unwrap();
+    for _ in 0..2 {
+        let refused = store.accept_once(name(1), trigger(None)).await;
+        assert!(
+            matches!(refused, Err(StoreError::QueueFull(1))),
+            "{refused:?}"
+        );
+    }
+    store.close().await.unwrap();
+}

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::{OpenError, StoreError};
 use super::lock::is_read_only;
+use super::names::{Names, NamesMark};
 use super::schema::{meta, put_meta};
 use super::{DEFAULT_FEED, Limits};
 use crate::telemetry::labels::StoreError as Operation;
@@ -23,7 +24,7 @@ const CHANNEL: usize = 1024;
 const BATCH: usize = 1024;
 
 /// What the writer knows of the queue without asking the database.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Counters {
     /// The number of the next trigger.
     pub next_seq: i64,
@@ -31,6 +32,16 @@ pub struct Counters {
     pub served: i64,
     /// See [`Limits`].
     pub limits: Limits,
+    /// The rows of remembered names.
+    pub(super) names: Names,
+}
+
+/// The counters at one moment, to go back to.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    next_seq: i64,
+    served: i64,
+    names: NamesMark,
 }
 
 impl Counters {
@@ -48,7 +59,22 @@ impl Counters {
             next_seq: last.max(served) + 1,
             served,
             limits,
+            names: Names::load(connection)?,
         })
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            next_seq: self.next_seq,
+            served: self.served,
+            names: self.names.mark(),
+        }
+    }
+
+    fn undo(&mut self, mark: Mark) {
+        self.next_seq = mark.next_seq;
+        self.served = mark.served;
+        self.names.undo(mark.names);
     }
 
     /// Triggers that wait.
@@ -244,9 +270,9 @@ impl Worker {
     /// Does the jobs and answers them; leaves none.
     fn batch(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         let begun = Instant::now();
-        let before = self.counters.clone();
+        let before = self.counters.mark();
         if let Err(error) = self.transaction(batch) {
-            self.counters = before;
+            self.counters.undo(before);
             if !self.connection.is_autocommit() {
                 let _ = self.statement("ROLLBACK");
             }
@@ -254,6 +280,7 @@ impl Worker {
                 job.refuse(error.clone());
             }
         }
+        self.counters.names.keep();
         self.metrics
             .store_commit_duration
             .observe((), begun.elapsed());
@@ -272,6 +299,8 @@ impl Worker {
         for job in batch {
             self.job(job.as_mut())?;
         }
+        let written = self.counters.names.write(&self.connection);
+        written.map_err(|e| self.failed(Operation::Write, e.into()))?;
         match self.statement("COMMIT") {
             Ok(()) => {
                 self.set_writable(true);
@@ -282,7 +311,7 @@ impl Worker {
     }
 
     fn job(&mut self, job: &mut dyn Job) -> Result<(), StoreError> {
-        let before = self.counters.clone();
+        let before = self.counters.mark();
         let savepoint = !job.is_one_statement();
         if savepoint {
             self.mark("SAVEPOINT job")?;
@@ -294,7 +323,7 @@ impl Worker {
                 Ok(())
             };
         };
-        self.counters = before;
+        self.counters.undo(before);
         let error = match error {
             StoreError::QueueFull(_) | StoreError::Row(_) | StoreError::Panicked => error,
             _ => self.failed(Operation::Write, error),
