@@ -48,13 +48,10 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn new(filters: &'a Filters, request: &'a Request) -> Self {
         let mut context = Context::with_env(Arc::clone(&LANGUAGE));
-        let pairs = |pairs: &'a [(String, String)]| -> Boxed {
-            values::texts(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())))
-        };
         for (name, value) in [
             ("method", values::text(&request.method)),
-            ("headers", pairs(&request.headers)),
-            ("query", pairs(&request.query)),
+            ("headers", values::texts(&request.headers)),
+            ("query", values::texts(&request.query)),
             ("source", values::text(&request.source)),
             ("authenticated", values::text(&request.authenticated)),
         ] {

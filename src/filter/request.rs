@@ -28,12 +28,17 @@ impl Request {
     /// What the head of a request tells.
     #[must_use]
     pub fn of(method: &http::Method, headers: &HeaderMap, query: &str) -> Self {
-        let joined = |name: &http::HeaderName| {
-            let values = headers.get_all(name).iter();
-            let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
-            values.collect::<Vec<_>>().join(", ")
+        let text = |value: &http::HeaderValue| {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            text.into_owned()
         };
-        let headers = headers.keys().map(|name| (name.to_string(), joined(name)));
+        let joined = |name: &http::HeaderName| {
+            let mut values = headers.get_all(name).iter().map(text);
+            let first = values.next().unwrap_or_default();
+            values.fold(first, |joined, value| joined + ", " + &value)
+        };
+        let headers = headers.keys();
+        let headers = headers.map(|name| (name.as_str().to_owned(), joined(name)));
         let mut seen = HashSet::new();
         let pairs = url::form_urlencoded::parse(query.as_bytes()).take(MAX_QUERY);
         let first = pairs.filter(|(name, _)| seen.insert(name.clone()));

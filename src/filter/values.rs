@@ -15,15 +15,15 @@ pub const MAX_VALUES: usize = 8192;
 pub type Boxed = Box<dyn Val>;
 
 /// A text.
-pub fn text(text: &str) -> Boxed {
-    Box::new(CelString::from(text.to_owned()))
+pub fn text(text: &str) -> Box<dyn Val + '_> {
+    Box::new(CelString::from(text))
 }
 
 /// Names with texts.
-pub fn texts<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Boxed {
-    let pairs = pairs.into_iter();
+pub fn texts(pairs: &[(String, String)]) -> Box<dyn Val + '_> {
     let map: HashMap<_, _> = pairs
-        .map(|(name, value)| (name.to_owned().into(), self::text(value)))
+        .iter()
+        .map(|(name, value)| (name.as_str().into(), text(value)))
         .collect();
     Box::new(CelMap::from(map))
 }
