@@ -11,9 +11,10 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
 use crate::app::Failure;
-use crate::config::Config;
+use crate::config::{Config, Door};
+use crate::http::own_header;
 use crate::socket::Address;
-use crate::tls::Tls;
+use crate::tls;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -22,12 +23,14 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// # Errors
 /// When it does not answer with 200 in time.
 pub fn run() -> Result<(), Failure> {
-    let http = Config::listeners_from_env();
-    let (listen, tls) = (http.listen, http.tls);
-    let address = listen.reachable().unwrap_or(listen);
-    connect(&address)
+    let door = Config::door_from_env();
+    let address = door
+        .listen
+        .reachable()
+        .unwrap_or_else(|| door.listen.clone());
+    connect(&address, &door)
         .with_context(|| format!("nothing listens on {address}"))
-        .and_then(|stream| ask(&mut *secured(stream, tls)?, &address))
+        .and_then(|stream| ask(&mut *secured(stream, door.is_secured)?, &address))
         .map_err(|error| Failure::Cycle(format!("unhealthy: {error:#}")))
 }
 
@@ -36,29 +39,36 @@ trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 /// A connection on which nothing takes longer than the timeout.
-fn connect(address: &Address) -> std::io::Result<Box<dyn Stream>> {
+fn connect(address: &Address, door: &Door) -> std::io::Result<Box<dyn Stream>> {
     let timeout = Some(TIMEOUT);
-    match address {
+    let (mut stream, own): (Box<dyn Stream>, _) = match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect_timeout(address, TIMEOUT)?;
             stream.set_read_timeout(timeout)?;
             stream.set_write_timeout(timeout)?;
-            Ok(Box::new(stream))
+            let own = stream.local_addr()?.ip().to_canonical();
+            (Box::new(stream), Some(own))
         }
         Address::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_read_timeout(timeout)?;
             stream.set_write_timeout(timeout)?;
-            Ok(Box::new(stream))
+            (Box::new(stream), None)
         }
+    };
+    if door.access.needs_header(own) {
+        stream.write_all(&own_header())?;
     }
+    Ok(stream)
 }
 
-/// What the daemon's own certificate secures, if it has one.
-fn secured(stream: Box<dyn Stream>, tls: Option<Tls>) -> anyhow::Result<Box<dyn Stream>> {
-    let Some(tls) = tls else { return Ok(stream) };
+/// With TLS around it, if the listener speaks that.
+fn secured(stream: Box<dyn Stream>, is_secured: bool) -> anyhow::Result<Box<dyn Stream>> {
+    if !is_secured {
+        return Ok(stream);
+    }
     let name = ServerName::try_from("localhost")?;
-    let client = ClientConnection::new(Arc::new(tls.client()?), name)?;
+    let client = ClientConnection::new(Arc::new(tls::probing_client()?), name)?;
     Ok(Box::new(StreamOwned::new(client, stream)))
 }
 

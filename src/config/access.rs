@@ -127,6 +127,14 @@ impl Networks {
 }
 
 impl AccessConfig {
+    /// Whether whoever connects with this address must begin with a header that tells whose connection
+    /// it is; none for the Unix socket.
+    #[must_use]
+    pub fn needs_header(&self, peer: Option<IpAddr>) -> bool {
+        let trusted = peer.map_or(self.proxies.unix, |address| self.proxies.contain(address));
+        self.proxy_protocol && trusted
+    }
+
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         let form = Form {
             expected: "requests per s, min, h or day, up to 1000000, and if wanted how many at once",

@@ -132,6 +132,17 @@ const LIVE: &[&str] = &[
     "WEBHOOK_TOLERANCE_SECONDS",
 ];
 
+/// How the public listener is asked.
+#[derive(Debug)]
+pub struct Door {
+    /// Where it is.
+    pub listen: Address,
+    /// Whether it speaks TLS, be the certificate as it may.
+    pub is_secured: bool,
+    /// Who comes through proxies, among others.
+    pub access: AccessConfig,
+}
+
 impl Config {
     /// Reads the settings of this process.
     ///
@@ -141,11 +152,17 @@ impl Config {
         Self::load(&Source::from_process())
     }
 
-    /// Where this process listens, whatever mistakes the other settings have: a daemon that runs may
-    /// have left them aside.
+    /// How the public listener of this process is asked, whatever mistakes the settings have: a daemon
+    /// that runs may have left them aside.
     #[must_use]
-    pub fn listeners_from_env() -> HttpConfig {
-        HttpConfig::read(&mut Reader::new(&Source::from_process()))
+    pub fn door_from_env() -> Door {
+        let source = Source::from_process();
+        let mut from = Reader::new(&source);
+        Door {
+            listen: HttpConfig::read(&mut from).listen,
+            is_secured: from.raw("TLS_CERT_FILE").is_some(),
+            access: AccessConfig::read(&mut from),
+        }
     }
 
     /// Reads the settings from `source`.

@@ -32,6 +32,7 @@ mod view;
 pub use body::KEPT_BYTES;
 pub use listen::{Limits, Server, serve_connection};
 pub use peer::Peer;
+pub use proxied::own_header;
 pub use route::{Site, SiteKind};
 
 /// Header lines of a request.

@@ -46,11 +46,19 @@ pub async fn whose<S: AsyncRead + Unpin>(
 }
 
 fn is_expected(peer: Peer, access: &AccessConfig) -> bool {
-    let trusted = match peer {
-        Peer::Ip(address) => access.proxies.contain(address),
-        Peer::Unix => access.proxies.unix,
-    };
-    access.proxy_protocol && trusted
+    access.needs_header(match peer {
+        Peer::Ip(address) => Some(address),
+        Peer::Unix => None,
+    })
+}
+
+/// The header with which a client that is no proxy speaks for itself.
+#[must_use]
+pub fn own_header() -> Vec<u8> {
+    let mut header = Vec::new();
+    // It has neither addresses nor anything else that could not be written.
+    let _ = ProxyHeader::with_local().encode_v2(&mut header);
+    header
 }
 
 /// Reads the header and not a byte more. None where the proxy speaks for itself.
@@ -138,6 +146,7 @@ mod tests {
                 peer("198.51.100.1"),
             ),
             (header([0x20, 0x00], &[]), None),
+            (own_header(), None),
             (header([0x20, 0x11], &v4([198, 51, 100, 1])), None),
             (header([0x21, 0x00], &[]), None),
             (header([0x21, 0x31], &[0; 216]), None),

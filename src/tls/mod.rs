@@ -78,16 +78,29 @@ impl Tls {
     /// # Errors
     /// When the library cannot be set up.
     pub fn client(&self) -> Result<ClientConfig, Error> {
-        let provider = provider();
-        let pinned = Pinned::new(self.certificate.clone(), Arc::clone(&provider));
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13, &TLS12])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(pinned));
-        let mut client = builder.with_no_client_auth();
-        client.alpn_protocols = vec![HTTP1.to_vec()];
-        Ok(client)
+        client(Some(self.certificate.clone()))
     }
+}
+
+/// For a client that asks nothing secret and believes no answer beyond that there is one: the daemon
+/// may hold another certificate than the file has by now.
+///
+/// # Errors
+/// When the library cannot be set up.
+pub fn probing_client() -> Result<ClientConfig, Error> {
+    client(None)
+}
+
+fn client(certificate: Option<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
+    let provider = provider();
+    let pinned = Pinned::new(certificate, Arc::clone(&provider));
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(pinned));
+    let mut client = builder.with_no_client_auth();
+    client.alpn_protocols = vec![HTTP1.to_vec()];
+    Ok(client)
 }
 
 impl fmt::Debug for Tls {

@@ -1,4 +1,4 @@
-//! Belief in one certificate.
+//! Belief in one certificate, or in whoever answers.
 
 use std::sync::Arc;
 
@@ -14,12 +14,16 @@ use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, Signa
 /// Believes whoever shows this certificate and has its key.
 #[derive(Debug)]
 pub struct Pinned {
-    certificate: CertificateDer<'static>,
+    /// None for any.
+    certificate: Option<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
 }
 
 impl Pinned {
-    pub fn new(certificate: CertificateDer<'static>, provider: Arc<CryptoProvider>) -> Self {
+    pub fn new(
+        certificate: Option<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Self {
         Self {
             certificate,
             provider,
@@ -36,9 +40,11 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match *end_entity == self.certificate {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        match &self.certificate {
+            Some(certificate) if certificate != end_entity => {
+                Err(CertificateError::ApplicationVerificationFailure.into())
+            }
+            _ => Ok(ServerCertVerified::assertion()),
         }
     }
 

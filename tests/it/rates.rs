@@ -262,6 +262,21 @@ async fn a_proxy_tells_by_its_protocol_whose_a_connection_is() {
         assert_eq!(say(&daemon, bytes), "", "{}", bytes.escape_ascii());
         daemon.await_count(closed, (n + 1) as f64).await;
     }
+    let port = daemon.public.rsplit_once(':').unwrap().1.to_owned();
+    let health = move |protocol: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_match-list-processor"));
+        command.arg("healthcheck").env_clear();
+        command.envs([
+            ("PORT", port.as_str()),
+            PROXIES,
+            ("PROXY_PROTOCOL", protocol),
+        ]);
+        command.output().unwrap().status.success()
+    };
+    let (told, untold) = tokio::task::spawn_blocking(move || (health("v2"), health("off")))
+        .await
+        .unwrap();
+    assert_eq!((told, untold), (true, false), "it speaks for itself");
     daemon.stop().await;
 }
 

@@ -107,6 +107,11 @@ fn commands_believe_the_certificate_of_their_settings_alone() {
     }
     place.write(&place.pair());
     let output = run(&["status"]);
+    let healthy = run(&["healthcheck"]).status.success();
+    assert!(
+        healthy,
+        "also with a certificate that the daemon has not taken"
+    );
     // Before the daemon takes it, it is another's.
     if shown(&place.connect(&daemon).unwrap()) != pem(&place) {
         assert_eq!(output.status.code(), Some(69), "{output:?}");
@@ -114,7 +119,11 @@ fn commands_believe_the_certificate_of_their_settings_alone() {
     Daemon::await_until("the certificate to be taken", || {
         run(&["status"]).status.success()
     });
-    assert!(run(&["healthcheck"]).status.success());
+    std::fs::remove_file(place.folder.path("tls.key")).unwrap();
+    assert!(
+        run(&["healthcheck"]).status.success(),
+        "also without a key for a moment"
+    );
     term(&daemon);
     assert_eq!(daemon.wait().0, Some(0));
 }
