@@ -6,7 +6,7 @@
 #   tests/ops.sh --mutations  also changes every threshold of the alerts: some test must notice
 #   tests/ops.sh --install    installs only
 #
-# Tools: promtool and amtool from Debian's packages, the rest from PyPI in a virtual environment of
+# Tools: promtool and amtool from Debian's packages, the rest from PyPI and npm in a virtual environment of
 # their own under ${XDG_CACHE_HOME:-~/.cache}/match-list-processor. Every check runs, also after one
 # failed; the exit code is 1 if any did.
 set -euo pipefail
@@ -51,11 +51,22 @@ install_python() {
     touch "$venv/complete"
 }
 
+# Grafana's library for reading dashboards. A script finds it only where it stands itself.
+install_grafana() {
+    mkdir -p "$grafana"
+    cp tests/ops/grafana/package.json tests/ops/grafana/package-lock.json "$grafana"
+    npm ci --prefix "$grafana" --silent --no-audit --no-fund --ignore-scripts
+    cp tests/ops/grafana/package-lock.json "$grafana/node_modules/complete"
+}
+
+cd "$root"
 mkdir -p "$cache"
 venv=$cache/venv-$(sha256sum "$requirements" | cut -c1-12)
 if ! command -v promtool >/dev/null || ! command -v amtool >/dev/null; then install_debian; fi
 if [ ! -e "$venv/complete" ]; then install_python; fi
 export PATH=$venv/bin:$PATH
+grafana=$venv/grafana
+if ! cmp -s tests/ops/grafana/package-lock.json "$grafana/node_modules/complete"; then install_grafana; fi
 if [ "${1:-}" = --install ]; then exit 0; fi
 
 only=''
@@ -83,7 +94,6 @@ check() {
 
 skip() { printf 'skipped %s: %s\n' "$1" "$2"; }
 
-cd "$root"
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -107,6 +117,8 @@ check "alertmanager routes" bash tests/ops/routes.sh alerts/alertmanager.yml
 check "dashboards" python3 tests/ops/dashboards.py .
 check "dashboards: every rule can fail" python3 tests/ops/dashboards_test.py .
 check "dashboards are what their source makes" python3 dashboards/source/generate.py --check
+cp tests/ops/grafana/check.cjs "$grafana"
+check "dashboards, by Grafana's own library" node "$grafana/check.cjs" "$root"
 check "every metric is read by an alert or a dashboard" python3 tests/ops/coverage.py .
 check "Dockerfile" hadolint --failure-threshold style Dockerfile
 check "docker-compose.yml" docker-compose -f docker-compose.yml config -q

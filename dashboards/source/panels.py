@@ -32,8 +32,7 @@ GOOD, ODD, BAD, CALM, GREY = "green", "orange", "red", "blue", "#808080"
 MEANINGS = (
     (BAD, r"failure|failed|dead|error|critical|unclean|exhausted|poisoned|rejected(_\w+)?|5\d\d|timeout|reset|connect"
           r"|status_5xx|invalid_response|too_large|write_timeout"),
-    (ODD, r"held|retry|warn|high|skipped|4\d\d|rate_limited|unauthorized|redirect|status_4xx|header_timeout|limit|tls"
-          r"|malformed|proxy_header"),
+    (ODD, r"held|retry|warn|high|skipped|4\d\d|rate_limited|unauthorized|redirect|status_4xx|header_timeout|limit|tls"),
     (GOOD, r"success|delivered|accepted|stored|normal|2\d\d"),
     (CALM, r"coalesced|running|pending|unchanged|info|medium|shutdown"),
     (GREY, r"cancelled|superseded|filtered|duplicate|debug|trace|low|3\d\d"),

@@ -37,12 +37,6 @@ def quantile(q, histogram, by="", where=""):
     return f"histogram_quantile({q}, {rate(histogram + '_bucket', labels, where)})"
 
 
-def mean(histogram, by="", where=""):
-    """The mean of a histogram; 0 while nothing was observed, because 0 / 0 draws nothing."""
-    total, count = (rate(histogram + suffix, by, where) for suffix in ("_sum", "_count"))
-    return f"{total} / ({count} > 0) or {total}"
-
-
 def age(timestamp, by="", where=""):
     """Seconds since the oldest of such time stamps, and 0 for the time stamp 0, which means `none`."""
     known = grouped("max", by, f"time() - ({series(timestamp, where)} > 0)")
