@@ -34,8 +34,6 @@ UNITS = ("none", "short", "percentunit", "bytes", "s", "ops", "reqps")
 PAGES = ("overview", "pipeline", "delivery", "http", "runtime")
 FOREIGN = {"up": {"job", "instance"}, "ALERTS": {"alertname", "alertstate", "severity", "service"}}
 TARGET_LABELS = {"job", "instance"}
-# Histograms whose buckets carry trace ids.
-EXEMPLARS = re.compile("match_list_processor_(cycle|http_request|delivery)_duration_seconds_bucket")
 GRID = 24
 
 
@@ -45,6 +43,10 @@ class Known:
     def __init__(self, root):
         with open(os.path.join(root, "docs", "METRICS.md"), encoding="utf-8") as f:
             self.series = expressions.families(f.read())
+        # Histograms whose buckets carry trace ids.
+        with open(os.path.join(root, "src", "telemetry", "metrics.rs"), encoding="utf-8") as f:
+            traced = re.findall(r'TracedHistogram<.*> = "(\w+)"', f.read())
+        self.traced = re.compile(f"match_list_processor_({'|'.join(traced)})_bucket")
         self.recorded, self.runbooks, self.root = {}, {}, root
         for path in glob.glob(os.path.join(root, "alerts", "*.rules.yml")):
             with open(path, encoding="utf-8") as f:
@@ -270,7 +272,7 @@ def panel_problems(panel, known):
     if not first.get("color") or first.get("value") is not None:
         yield "the lowest threshold must be a colour without a value"
     targets = panel.get("targets", [])
-    able = [t for t in targets if EXEMPLARS.search(t["expr"])]
+    able = [t for t in targets if known.traced.search(t["expr"])]
     asking = [t for t in targets if t.get("exemplar")]
     # Two queries that ask would draw every point twice.
     if [t for t in asking if t not in able] or len(asking) != min(1, len(able)):

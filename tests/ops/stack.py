@@ -15,8 +15,6 @@ import yaml
 import expressions
 
 JOB = "match-list-processor"
-# The label of exemplars that names a trace; see src/telemetry/openmetrics.rs.
-TRACE_LABEL = "trace_id"
 # Whose image serves which kind of data source.
 IMAGES = {"prometheus": "prom/prometheus", "alertmanager": "prom/alertmanager", "jaeger": "jaegertracing/all-in-one"}
 PROVISIONING = "/etc/grafana/provisioning"
@@ -39,10 +37,14 @@ class Stack:
             with open(path, encoding="utf-8") as f:
                 self.dashboards[os.path.basename(path)] = json.load(f)
 
+    def text(self, *path):
+        """A file of the repository."""
+        with open(os.path.join(self.root, *path), encoding="utf-8") as f:
+            return f.read()
+
     def yaml(self, *path):
         """A YAML file of the repository."""
-        with open(os.path.join(self.root, *path), encoding="utf-8") as f:
-            return yaml.safe_load(f)
+        return yaml.safe_load(self.text(*path))
 
     def of(self, kind):
         """The data sources of a kind."""
@@ -141,7 +143,8 @@ def links(stack):
         for destination in settings["exemplarTraceIdDestinations"]:
             if stack.sources.get(destination["datasourceUid"], {}).get("type") != "jaeger":
                 yield f"exemplars lead to {destination['datasourceUid']}, which has no traces"
-            if destination["name"] != TRACE_LABEL:
+            # As src/telemetry/openmetrics.rs writes them: `# {trace_id="…"} 1.5`.
+            if f'# {{{{{destination["name"]}=' not in stack.text("src", "telemetry", "openmetrics.rs"):
                 yield f"exemplars have no label {destination['name']}"
     for source in stack.of("jaeger"):
         yield from to_metrics(stack, source["jsonData"]["tracesToMetrics"])
@@ -156,8 +159,7 @@ def to_metrics(stack, settings):
         yield "tracesToMetrics leads to no Prometheus"
     if settings["tags"] != [{"key": "service.name", "value": "job"}] or environment["OTEL_SERVICE_NAME"] != JOB:
         yield f"spans find their metrics by service.name as job: both must be {JOB}"
-    with open(os.path.join(stack.root, "docs", "METRICS.md"), encoding="utf-8") as f:
-        known = expressions.families(f.read())
+    known = expressions.families(stack.text("docs", "METRICS.md"))
     for query in settings["queries"]:
         if "{$$__tags}" not in query["query"]:
             yield f"tracesToMetrics, {query['name']}: not of the span's service"

@@ -107,6 +107,7 @@ def copied(root, folder):
     """What the checks read."""
     for name in ("alerts", "dashboards", "deploy", "docs"):
         shutil.copytree(os.path.join(root, name), os.path.join(folder, name))
+    shutil.copytree(os.path.join(root, "src", "telemetry"), os.path.join(folder, "src", "telemetry"))
     shutil.copy(os.path.join(root, COMPOSE), folder)
 
 
