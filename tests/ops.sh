@@ -4,6 +4,7 @@
 #   tests/ops.sh              all checks; installs what is missing
 #   tests/ops.sh NAME         only the checks whose name contains NAME
 #   tests/ops.sh --mutations  also changes every threshold of the alerts: some test must notice
+#   tests/ops.sh --generate   writes dashboards/*.json and deploy/prometheus-operator anew from their sources
 #   tests/ops.sh --install    installs only
 #
 # Tools: promtool and amtool from Debian's packages, the rest from PyPI and npm in a virtual environment of
@@ -68,6 +69,11 @@ export PATH=$venv/bin:$PATH
 grafana=$venv/grafana
 if ! cmp -s tests/ops/grafana/package-lock.json "$grafana/node_modules/complete"; then install_grafana; fi
 if [ "${1:-}" = --install ]; then exit 0; fi
+if [ "${1:-}" = --generate ]; then
+    python3 dashboards/source/generate.py
+    python3 deploy/prometheus-operator/generate.py
+    exit 0
+fi
 
 only=''
 mutations=''

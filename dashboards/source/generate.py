@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes dashboards/*.json from the modules beside it; with --check, only compares.
 
-Usage: generate.py [--check]   (in the environment that tests/ops.sh --install makes)
+Usage: generate.py [--check]   (tests/ops.sh --generate runs it in its environment)
 Exit: 0 when the files are up to date or were written; 1 with their names when --check finds others.
 """
 
@@ -30,7 +30,7 @@ def main():
     stale = [p.name for p, text in written.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
     stale += sorted(p.name for p in FOLDER.glob("*.json") if p not in written)
     if stale:
-        sys.exit(f"not what dashboards/source/generate.py writes: {', '.join(stale)}")
+        sys.exit(f"not what dashboards/source makes, run tests/ops.sh --generate: {', '.join(stale)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the resources of the Prometheus operator beside it from alerts/ and deploy/; with --check, only compares.
 
-Usage: generate.py [--check]   (in the environment that tests/ops.sh --install makes)
+Usage: generate.py [--check]   (tests/ops.sh --generate runs it in its environment)
 Exit: 0 when the files are up to date or were written; 1 with their names when --check finds others.
 """
 
@@ -73,7 +73,7 @@ def main():
         return
     stale = [p.name for p, text in texts.items() if not p.exists() or p.read_text("utf-8") != text]
     if stale:
-        sys.exit(f"not what deploy/prometheus-operator/generate.py writes, run it: {', '.join(stale)}")
+        sys.exit(f"not what alerts/ and deploy/ make, run tests/ops.sh --generate: {', '.join(stale)}")
 
 
 if __name__ == "__main__":
