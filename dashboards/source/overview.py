@@ -10,15 +10,17 @@ UP = texts(_0=("down", BAD), _1=("up", GOOD))
 
 def budget(slo, title, description):
     """What is left of one objective's budget."""
-    return number(title, description, query(budget_left(slo), slo), unit="percentunit", decimals=1,
+    return number(title, f"{description} Of all selected instances together; below 0 the objective is missed.",
+                  query(budget_left(slo), slo), unit="percentunit", decimals=1,
                   thresholds=steps(BAD, (0, ODD), (0.25, GOOD)))
 
 
 def burn(slo, title, description, alerts):
     """How fast one objective's budget is used up, over the windows of its alerts."""
     windows = [query(burn_rate(slo, w), w) for w in ("1h", "6h", "1d", "3d")]
-    return lines(title, f"{description} 1 uses it up in 30 days. {alerts}FastBurn calls somebody at 14.4 over 1h or "
-                 f"6 over 6h, {alerts}SlowBurn opens a ticket at 3 over 1d or 1 over 3d.", *windows, unit="none",
+    told = (f"{description} The worst instance; 1 uses it up in 30 days. {alerts}FastBurn calls somebody at 14.4 over "
+            f"1h or 6 over 6h, {alerts}SlowBurn opens a ticket at 3 over 1d or 1 over 3d.")
+    return lines(title, told, *windows, unit="none",
                  thresholds=steps(GOOD, (1, ODD), (14.4, BAD)))
 
 
