@@ -344,8 +344,8 @@ def main():
     try:
         scenario.start()
         scenario.play()
-        scenario.dashboards()
         if not options.only:
+            scenario.dashboards()
             scenario.silence()
     finally:
         scenario.end()
