@@ -12,7 +12,7 @@ as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 say "tools"
 missing=()
-for pair in cc:build-essential python3:python3-venv curl:curl git:git strace:strace faketime:faketime \
+for pair in cc:build-essential python3:python3-venv curl:curl jq:jq git:git strace:strace faketime:faketime \
     mkfs.ext4:e2fsprogs nsenter:util-linux mount:mount ss:iproute2; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
@@ -87,6 +87,9 @@ curl -fsS -H 'Accept: application/openmetrics-text; version=1.0.0' "http://$addr
 kill -TERM "$daemon"
 wait "$daemon"
 daemon=''
+
+say "the commands of the runbooks, asked of a daemon"
+"$venv/bin/python" tests/ops/runbooks.py . --run target/debug/match-list-processor
 
 say "the OpenAPI documents, by schemathesis"
 bash tests/openapi.sh

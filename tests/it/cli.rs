@@ -2,7 +2,6 @@
 
 mod errors;
 mod filters;
-mod observability;
 mod shells;
 mod signing;
 

@@ -17,6 +17,7 @@ import yaml
 
 import promql
 import promtests
+import runbooks
 
 SERVICE = "match-list-processor"
 SEVERITIES = ("critical", "warning", "info")
@@ -31,13 +32,6 @@ EXCUSED = {
     "Watchdog": dict.fromkeys(("below", "healthy", "missing", "target-gone"), "it always fires"),
 }
 ANNOTATIONS = ("summary", "description", "runbook_url", "dashboard_url")
-
-
-def anchors(path):
-    """The anchors of a Markdown file's headings, as forges make them."""
-    with open(path, encoding="utf-8") as f:
-        headings = re.findall(r"^#+ (.*)$", f.read(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", h).strip().lower().replace(" ", "-") for h in headings}
 
 
 def load(root, pattern):
@@ -115,7 +109,7 @@ def unnoticed(rules, tests):
     print(f"{taken} kinds of tests taken away, one after the other")
 
 
-def problems_of(rule, root, uids):
+def problems_of(rule, shown_by):
     """Labels, annotations and links of one alert."""
     if not rule["alert"].startswith("MatchListProcessor"):
         yield "its name must begin with MatchListProcessor"
@@ -127,12 +121,13 @@ def problems_of(rule, root, uids):
     for name in ANNOTATIONS:
         if not annotations.get(name, "").strip():
             yield f"annotation {name} is missing"
-    page, _, anchor = annotations.get("runbook_url", "").partition("#")
-    path = os.path.join(root, page)
-    if not os.path.isfile(path) or anchor not in anchors(path):
-        yield f"runbook {page}#{anchor} does not exist"
-    if annotations.get("dashboard_url", "").removeprefix("/d/") not in uids:
+    if annotations.get("runbook_url") != f"docs/runbooks/{rule['alert']}.md":
+        yield f"runbook_url must be docs/runbooks/{rule['alert']}.md"
+    shown = shown_by.get(annotations.get("dashboard_url", "").removeprefix("/d/"))
+    if shown is None:
         yield "dashboard_url names no dashboard of this repository"
+    elif rule["alert"] not in shown and rule["alert"] != f"{promtests.PREFIX}Watchdog":
+        yield "no panel of the dashboard that dashboard_url names speaks of it"
 
 
 def main():
@@ -146,13 +141,16 @@ def main():
     if not os.path.exists(reference):
         sys.exit("docs/METRICS.md is missing: the metrics of the alerts cannot be checked")
     known = promql.documented(reference)
-    uids = set()
+    shown_by = {}
     for path in glob.glob(os.path.join(root, "dashboards", "*.json")):
         with open(path, encoding="utf-8") as f:
-            uids.add(json.load(f)["uid"])
+            dashboard = json.load(f)
+        texts = " ".join(panel.get("description") or "" for panel in dashboard["panels"])
+        shown_by[dashboard["uid"]] = set(re.findall(rf"{promtests.PREFIX}\w+", texts))
     alerts = [r for r in rules if "alert" in r]
-    problems = [f"{r['alert']}: {p}" for r in alerts for p in problems_of(r, root, uids)]
+    problems = [f"{r['alert']}: {p}" for r in alerts for p in problems_of(r, shown_by)]
     problems += cases_of(rules, load(root, "*.test.yml"))
+    problems += runbooks.problems(root, rules)
     for rule in rules:
         missing = promql.undocumented(promql.metrics(rule["expr"]), known)
         problems += [f"{rule.get('alert') or rule.get('record')}: {n} is not in docs/METRICS.md" for n in missing]
