@@ -2,6 +2,7 @@
 
 mod changes;
 mod check_config;
+mod check_observability;
 mod completions;
 mod control;
 mod cycle_view;
@@ -78,6 +79,8 @@ enum Command {
     /// Print the effective settings without secrets, or every mistake in them
     #[command(after_help = "Examples:\n  match-list-processor check-config | grep TZ")]
     CheckConfig,
+    /// Tell whether metrics, alerts and traces of the daemon reach somebody, and what is missing
+    CheckObservability(check_observability::Arguments),
     /// Ask the daemon on this machine whether it is there; for container health checks
     #[command(after_help = "Examples:\n  match-list-processor healthcheck")]
     Healthcheck,
@@ -125,6 +128,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             serve::run(run.accept_empty_baseline || cli.run.accept_empty_baseline)
         }
         Some(Command::CheckConfig) => check_config::run(),
+        Some(Command::CheckObservability(arguments)) => check_observability::run(&arguments),
         Some(Command::Healthcheck) => healthcheck::run(),
         Some(Command::Demo(arguments)) => demo::run(&arguments),
         Some(Command::Trigger(arguments)) => trigger::run(&arguments),

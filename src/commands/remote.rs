@@ -77,8 +77,15 @@ pub struct Remote {
     pub listener: Listener,
     place: Place,
     token: Option<Secret>,
-    client: reqwest::Client,
-    runtime: Runtime,
+    connection: Connection,
+}
+
+/// A client for one place, and where it works.
+pub struct Connection {
+    /// The client.
+    pub client: reqwest::Client,
+    /// A runtime of its own.
+    pub runtime: Runtime,
 }
 
 /// What was answered.
@@ -117,13 +124,9 @@ impl AdminListener {
     }
 }
 
-impl Remote {
-    fn new(
-        listener: Listener,
-        place: Place,
-        token: Option<Secret>,
-        patience: Duration,
-    ) -> Result<Self, Failure> {
+impl Connection {
+    /// A client that gives everything at most `patience`.
+    pub fn new(place: &Place, patience: Duration) -> Result<Self, Failure> {
         let timeouts = Timeouts {
             connect: patience,
             read: patience,
@@ -142,12 +145,23 @@ impl Remote {
             .enable_all()
             .build()
             .context("cannot start the client")?;
+        Ok(Self { client, runtime })
+    }
+}
+
+impl Remote {
+    fn new(
+        listener: Listener,
+        place: Place,
+        token: Option<Secret>,
+        patience: Duration,
+    ) -> Result<Self, Failure> {
+        let connection = Connection::new(&place, patience)?;
         Ok(Self {
             listener,
             place,
             token,
-            client,
-            runtime,
+            connection,
         })
     }
 
@@ -165,7 +179,7 @@ impl Remote {
     pub fn request(&self, method: Method, path: &str, query: Option<&str>) -> RequestBuilder {
         let mut url = client::endpoint(&self.place.base, path);
         url.set_query(query);
-        let request = self.client.request(method, url);
+        let request = self.connection.client.request(method, url);
         match &self.token {
             Some(token) => request.bearer_auth(token.expose()),
             None => request,
@@ -177,7 +191,7 @@ impl Remote {
     /// # Errors
     /// [`Failure::Unavailable`] when nothing is, or not in time.
     pub fn ask(&self, request: RequestBuilder) -> Result<Answer, Failure> {
-        let answered = self.runtime.block_on(receive(request));
+        let answered = self.connection.runtime.block_on(receive(request));
         answered.map_err(|error| {
             let hint = match error.kind {
                 ErrorKind::Timeout => "--timeout gives it longer".to_owned(),
@@ -214,7 +228,8 @@ impl Remote {
     }
 }
 
-async fn receive(request: RequestBuilder) -> Result<Answer, CallError> {
+/// Whatever is answered, read to its end.
+pub async fn receive(request: RequestBuilder) -> Result<Answer, CallError> {
     let response = request.send().await.map_err(|error| of_reqwest(&error))?;
     let status = response.status();
     let retry_after = response.headers().get(header::RETRY_AFTER);

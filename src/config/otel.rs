@@ -15,6 +15,8 @@ use super::source::Origin;
 pub struct OtelConfig {
     /// None: traces are not exported.
     pub exporter: Option<OtlpExporter>,
+    /// Whether the settings say that traces are not to be exported.
+    pub declined: bool,
     /// `OTEL_SERVICE_NAME`.
     pub service_name: String,
     /// `OTEL_RESOURCE_ATTRIBUTES`, as it stands; may hold secrets.
@@ -88,6 +90,7 @@ impl OtelConfig {
         let batch = lenient(from, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", whole).unwrap_or(512);
         Self {
             exporter,
+            declined: disabled || !wanted,
             service_name: from.text("OTEL_SERVICE_NAME", "match-list-processor"),
             resource_attributes: resource_attributes(from),
             propagate,

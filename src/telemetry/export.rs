@@ -98,6 +98,20 @@ fn exporter(
     }
 }
 
+/// Sends an export without spans, as the daemon would send one, and waits for the answer. Needs a
+/// thread on which no runtime works, and the runtime that gRPC is to use.
+///
+/// # Errors
+/// What was wrong, in the words of the exporter.
+pub fn try_once(receiver: &OtlpExporter, runtime: &tokio::runtime::Handle) -> Result<(), String> {
+    let exporter = {
+        let _inside = runtime.enter();
+        exporter(receiver).map_err(|error| error.to_string())?
+    };
+    let sent = exporter.export(Vec::new());
+    futures_executor::block_on(sent).map_err(|error| error.to_string())
+}
+
 fn resource(config: &OtelConfig) -> Resource {
     let pairs = config
         .resource_attributes

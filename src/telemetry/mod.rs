@@ -26,7 +26,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, OtlpExporter};
 use metrics::Metrics;
 
 /// Spans and log lines, on their way out until [`shutdown`](Self::shutdown).
@@ -99,6 +99,26 @@ impl Telemetry {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Sends a receiver of traces an export without spans, and waits at most `patience` for the answer.
+///
+/// # Errors
+/// What was wrong.
+pub fn try_export(receiver: &OtlpExporter, patience: Duration) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let mut receiver = receiver.clone();
+    receiver.timeout = receiver.timeout.min(patience);
+    let handle = runtime.handle().clone();
+    let (done, answered) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(export::try_once(&receiver, &handle)));
+    let result = answered.recv_timeout(patience);
+    runtime.shutdown_background();
+    result.unwrap_or_else(|_| Err("no answer in time".to_owned()))
 }
 
 /// Builds and installs logging and tracing for the whole process.

@@ -2,6 +2,7 @@
 
 mod errors;
 mod filters;
+mod observability;
 mod shells;
 mod signing;
 

@@ -1,4 +1,4 @@
-//! The real Prometheus, as Debian packages it.
+//! The real Prometheus and Alertmanager, as Debian packages them.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -30,6 +30,24 @@ impl Server {
             ]
         };
         Self::start("prometheus", config, files, fixed, arguments)
+    }
+
+    /// An Alertmanager with these settings.
+    pub fn alertmanager(config: &str) -> Self {
+        let fixed = |folder: &str| {
+            vec![
+                format!("--config.file={folder}/config.yml"),
+                format!("--storage.path={folder}/data"),
+                "--web.listen-address=127.0.0.1:0".to_owned(),
+                "--cluster.listen-address=".to_owned(),
+                "--log.format=json".to_owned(),
+            ]
+        };
+        let program = match Command::new("alertmanager").arg("--version").output() {
+            Ok(_) => "alertmanager",
+            Err(_) => "prometheus-alertmanager",
+        };
+        Self::start(program, config, &[], fixed, &[])
     }
 
     fn start(
@@ -75,6 +93,14 @@ impl Server {
             server.get("/-/ready").is_some().then_some(())
         });
         server
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The body of the answer, if that is 200.
