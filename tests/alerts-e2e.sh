@@ -12,6 +12,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+[ "$(id -u)" -eq 0 ] || {
+    echo "tests/alerts-e2e.sh mounts a disk and attaches to a process: it needs root" >&2
+    exit 1
+}
 bash tests/ops.sh --install
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/match-list-processor
 venv=$cache/venv-$(sha256sum tests/ops/requirements.txt | cut -c1-12)

@@ -158,7 +158,7 @@ class Receiver(Neighbour):
     """Where Alertmanager sends to; notes each alert with the receiver's name and the time."""
 
     def __init__(self):
-        self.heard = []
+        self.heard, self.unclear = [], set()
         self.news = threading.Condition()
         super().__init__()
 
@@ -167,6 +167,8 @@ class Receiver(Neighbour):
         with self.news:
             for alert in told["alerts"]:
                 self.heard.append((now, request.path.strip("/"), alert["status"], alert["labels"]))
+                # A template that fails is sent as its own error.
+                self.unclear |= {text for text in alert["annotations"].values() if "<error" in text or "{{" in text}
             self.news.notify_all()
         return WELL
 

@@ -14,6 +14,7 @@ import argparse
 import copy
 import glob
 import os
+import re
 import shutil
 import signal
 import sys
@@ -51,6 +52,13 @@ def alerts_of(documents):
     """Every alert's name and severity."""
     rules = (rule for document in documents for group in document["groups"] for rule in group["rules"])
     return {rule["alert"]: rule["labels"]["severity"] for rule in rules if "alert" in rule}
+
+
+def named_labels(documents):
+    """The labels that the texts of each alert name. One that an alert has not leaves a gap in them."""
+    rules = (rule for document in documents for group in document["groups"] for rule in group["rules"])
+    return {rule["alert"]: set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+            for rule in rules if "alert" in rule}
 
 
 def unscripted(alerts, scripted):
@@ -227,6 +235,7 @@ class Scenario:
             for play in plays:
                 self.side_effects(play)
             self.calmness()
+            self.clearness()
             self.controls()
             if not self.options.only:
                 self.absent()
@@ -236,6 +245,14 @@ class Scenario:
         told = sorted({h[3]["alertname"] for h in self.receiver.heard if h[3].get("instance") == self.calm.name})
         if told:
             self.problems.append(f"alerts of an instance with which nothing was wrong: {told}")
+
+    def clearness(self):
+        """Whoever is called must be able to read of what it speaks."""
+        self.problems += [f"not a text for people: {text}" for text in sorted(self.receiver.unclear)]
+        named = named_labels(self.setting.documents.values())
+        gaps = {(h[3]["alertname"], name) for h in self.receiver.heard for name in named.get(h[3]["alertname"], ())
+                if not h[3].get(name)}
+        self.problems += [f"{alert} speaks of its {name} and has none" for alert, name in sorted(gaps)]
 
     def side_effects(self, play):
         """Alerts of an instance that its fault does not explain."""
