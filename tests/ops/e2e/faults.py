@@ -282,6 +282,16 @@ def drive_fails(stage):
     stage.drive.mood = "well"
 
 
+@fault("the Drive service fails every upload and says that it is well", ("DeliveryFailing", {"destination": "assets"}),
+       "OutboxStalled", also=DELIVERY_BUDGET)
+def drive_down(stage):
+    stage.drive.mood = "503"
+    stage.more_matches(6)
+    stage.daemon.look()
+    yield
+    stage.drive.mood = "well"
+
+
 @fault("the Drive service refuses files for good (400)", "DeadLetters", *DELIVERY_BUDGET)
 def drive_refuses(stage):
     stage.drive.mood = "400"
