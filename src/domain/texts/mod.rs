@@ -22,6 +22,7 @@ mod facts;
 mod paths;
 
 use std::io;
+use std::sync::OnceLock;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -74,15 +75,15 @@ Referees:
 {% endfor %}
 ";
 
-/// The compiled templates.
+/// The compiled templates. The built-in ones are compiled when they are first used.
 #[derive(Debug)]
 pub struct Texts {
-    environment: Environment<'static>,
+    environment: OnceLock<Environment<'static>>,
 }
 
 impl Texts {
-    /// Compiles the given templates, or the built-in ones where none is given, and renders each for
-    /// an invented match.
+    /// Compiles the given templates and renders each for an invented match; the built-in ones serve
+    /// where none is given.
     ///
     /// # Errors
     ///
@@ -92,33 +93,40 @@ impl Texts {
         description: Option<String>,
         group_info: Option<String>,
     ) -> Result<Self, TemplateError> {
-        let mut texts = Self {
-            environment: environment(),
+        let texts = Self {
+            environment: OnceLock::new(),
         };
+        if description.is_none() && group_info.is_none() {
+            return Ok(texts);
+        }
+        let mut environment = built_in();
         let sources = [
-            (
-                TextKind::Description,
-                description.unwrap_or_else(|| DESCRIPTION.to_owned()),
-            ),
-            (
-                TextKind::GroupInfo,
-                group_info.unwrap_or_else(|| GROUP_INFO.to_owned()),
-            ),
+            (TextKind::Description, description),
+            (TextKind::GroupInfo, group_info),
         ];
-        for (kind, source) in sources {
+        let given = sources.map(|(kind, source)| source.map(|source| (kind, source)));
+        for (kind, source) in given.iter().flatten() {
+            environment
+                .add_template_owned(kind.label(), source.clone())
+                .map_err(|error| TemplateError::at_start(*kind, &error))
+                .map_err(|error| error.quoting(source))?;
+        }
+        let texts = Self {
+            environment: environment.into(),
+        };
+        for (kind, source) in given.iter().flatten() {
             texts
-                .add(kind, &source)
-                .map_err(|error| error.quoting(&source))?;
+                .check(*kind, source)
+                .map_err(|error| error.quoting(source))?;
         }
         Ok(texts)
     }
 
-    fn add(&mut self, kind: TextKind, source: &str) -> Result<(), TemplateError> {
-        self.environment
-            .add_template_owned(kind.label(), source.to_owned())
-            .map_err(|error| TemplateError::at_start(kind, &error))?;
-        let template = self.template(kind)?;
-        let globals: Vec<&str> = self.environment.globals().map(|(name, _)| name).collect();
+    fn check(&self, kind: TextKind, source: &str) -> Result<(), TemplateError> {
+        let at_start = |error: minijinja::Error| TemplateError::at_start(kind, &error);
+        let environment = self.environment();
+        let template = environment.get_template(kind.label()).map_err(at_start)?;
+        let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
         let mut unknown: Vec<String> = template
             .undeclared_variables(false)
             .into_iter()
@@ -129,8 +137,7 @@ impl Texts {
         if let Some(name) = unknown.first() {
             return Err(TemplateError::unknown_variable(kind, name, source));
         }
-        self.write(kind, &Facts::sample())
-            .map_err(|error| TemplateError::at_start(kind, &error))?;
+        self.write(kind, &Facts::sample()).map_err(at_start)?;
         Ok(())
     }
 
@@ -145,21 +152,19 @@ impl Texts {
             .map_err(|error| TemplateError::at_run(kind, &error))
     }
 
-    fn template(&self, kind: TextKind) -> Result<minijinja::Template<'_, '_>, TemplateError> {
-        self.environment
-            .get_template(kind.label())
-            .map_err(|error| TemplateError::at_start(kind, &error))
+    fn environment(&self) -> &Environment<'static> {
+        self.environment.get_or_init(built_in)
     }
 
     fn write(&self, kind: TextKind, facts: &Facts) -> Result<String, minijinja::Error> {
-        let template = self.environment.get_template(kind.label())?;
+        let template = self.environment().get_template(kind.label())?;
         let mut text = Bounded(Vec::new());
         template.render_captured_to(minijinja::Value::from(Serde(facts)), &mut text)?;
         Ok(String::from_utf8_lossy(&text.0).into_owned())
     }
 }
 
-fn environment() -> Environment<'static> {
+fn built_in() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
@@ -171,6 +176,13 @@ fn environment() -> Environment<'static> {
         .build();
     if let Ok(syntax) = syntax {
         environment.set_syntax(syntax);
+    }
+    for (kind, source) in [
+        (TextKind::Description, DESCRIPTION),
+        (TextKind::GroupInfo, GROUP_INFO),
+    ] {
+        // A test renders both; a mistake would be told at the first use.
+        let _ = environment.add_template(kind.label(), source);
     }
     environment
 }
