@@ -9,7 +9,7 @@ use crate::clock::{Clock, unix_seconds};
 use crate::config::{AssetStore, AvatarSource as AvatarSetting, Config, UpstreamUrl};
 use crate::cycle::{Status, import_baseline};
 use crate::delivery::{
-    AvatarService, AvatarSource, Breakers, Destinations, Drive, Files, LONGEST_WAIT, ObjectFiles,
+    AvatarService, AvatarSource, Breakers, Destinations, Drive, Files, ObjectFiles,
 };
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::texts::Texts;
@@ -140,8 +140,7 @@ pub async fn status(
 ) -> Result<Status, Failure> {
     let unreadable = |error: StoreError| Failure::from(store.cannot_start(&error));
     let now = clock.steady();
-    let latest = now + LONGEST_WAIT.as_secs_f64();
-    let recovered = store.recover(now, latest).await.map_err(unreadable)?;
+    let recovered = store.recover(now).await.map_err(unreadable)?;
     if !recovered.is_empty() {
         let mut ended = 0;
         for &(destination, state) in &recovered {

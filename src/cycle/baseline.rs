@@ -97,6 +97,7 @@ pub fn baseline(body: &Bytes, export_digest: Vec<u8>) -> Result<SnapshotWrite, S
         matches,
         list_digest: Vec::new(),
         export_digest: Some(export_digest),
+        export_is_stale: false,
         etag: None,
         last_modified: None,
     })

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -117,6 +118,7 @@ impl Cycle {
             matches: writes(body, &diff),
             list_digest: given.list_digest.clone(),
             export_digest: export.as_ref().map(|e| e.digest().to_vec()).or(stale),
+            export_is_stale: self.export_stale.load(Ordering::Relaxed),
             etag: None,
             last_modified: None,
         };

@@ -27,8 +27,8 @@ use crate::telemetry::span;
 const AT_A_TIME: usize = 4;
 /// Pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// No attempt is further ahead than this, unless an earlier run's clock was.
-pub const LONGEST_WAIT: Duration = Duration::from_hours(26);
+/// The same after many times.
+const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(30);
 /// The longest sleep, after which the outbox is looked at in any case.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
@@ -195,17 +195,20 @@ impl Dispatcher {
             ),
             Err(error) => after_failure(&claimed, error, self.clock.steady()),
         };
+        let mut pause = STORE_PAUSE;
         loop {
             match self.store.settle(claimed.id, now, settlement.clone()).await {
                 Ok(state) => return self.count(&claimed, state, result.err().as_ref(), reason),
-                // Until it is settled nothing newer of the same match may go out.
-                Err(error @ (StoreError::Full | StoreError::ReadOnly | StoreError::Io(_))) => {
-                    tracing::error!(error = %error, delivery = claimed.id, "a delivery could not be settled; trying again");
-                    tokio::time::sleep(STORE_PAUSE).await;
-                }
-                Err(error) => {
+                // The program ends, and the next start takes it up.
+                Err(error @ (StoreError::Closed | StoreError::Unknown)) => {
                     tracing::error!(error = %error, delivery = claimed.id, "a delivery could not be settled");
                     return;
+                }
+                // Until it is settled nothing newer of the same match may go out.
+                Err(error) => {
+                    tracing::error!(error = %error, delivery = claimed.id, "a delivery could not be settled; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_STORE_PAUSE);
                 }
             }
         }

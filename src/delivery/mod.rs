@@ -9,7 +9,7 @@ mod object;
 
 pub use avatar_service::AvatarService;
 pub use breakers::Breakers;
-pub use dispatch::{Dispatcher, LONGEST_WAIT};
+pub use dispatch::Dispatcher;
 pub use drive::Drive;
 pub use files::{AvatarSource, Destinations};
 pub use object::ObjectFiles;

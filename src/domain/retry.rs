@@ -31,6 +31,16 @@ pub fn next_delay(attempts_made: u32, jitter: f64) -> Option<Duration> {
     delay(&DELIVERY, attempts_made, jitter)
 }
 
+/// The longest wait before the next attempt at a delivery, after `attempts_made` of them failed, with
+/// what a server can ask for.
+#[must_use]
+pub fn longest_delay(attempts_made: u32) -> Duration {
+    match attempts_made {
+        0 => Duration::ZERO,
+        n => next_delay(n, 1.0).map_or(Duration::ZERO, |delay| delay.max(RETRY_AFTER.1)),
+    }
+}
+
 /// How long to wait before the next attempt at a cycle, after `failures` in a row.
 ///
 /// `None` means that its triggers are given up, after [`MAX_CYCLE_ATTEMPTS`]. `jitter` is a random

@@ -78,6 +78,8 @@ pub struct SnapshotWrite {
     pub list_digest: Vec<u8>,
     /// Of the exported file, if it is rewritten.
     pub export_digest: Option<Vec<u8>>,
+    /// Whether the file in place is still the one before, because an export failed.
+    pub export_is_stale: bool,
     /// See [`FeedState`].
     pub etag: Option<String>,
     /// See [`FeedState`].
@@ -304,7 +306,7 @@ fn write_snapshot(tx: &Connection, feed: &str, new: &SnapshotWrite) -> Result<()
     snapshot::write(tx, feed, &new.matches)?;
     tx.prepare_cached(
         "UPDATE feeds SET has_snapshot = 1, list_digest = ?2, etag = ?3, last_modified = ?4, \
-         export_before = CASE WHEN ?5 IS NULL THEN export_before ELSE export_digest END, \
+         export_before = CASE WHEN ?5 IS NULL OR ?6 THEN export_before ELSE export_digest END, \
          export_digest = coalesce(?5, export_digest) WHERE feed = ?1",
     )?
     .execute(params![
@@ -312,7 +314,8 @@ fn write_snapshot(tx: &Connection, feed: &str, new: &SnapshotWrite) -> Result<()
         new.list_digest,
         new.etag,
         new.last_modified,
-        new.export_digest
+        new.export_digest,
+        new.export_is_stale
     ])?;
     Ok(())
 }

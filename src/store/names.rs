@@ -48,8 +48,12 @@ impl Names {
             connection.prepare("SELECT feed, id, seq FROM requests ORDER BY seq")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let place = names.place(row.get_ref(0)?.as_str()?);
-            names.set(place, row.get(1)?, Some(row.get(2)?));
+            // A damaged row is nobody's name.
+            let Ok((feed, id)) = row.get(0).and_then(|feed: String| Ok((feed, row.get(1)?))) else {
+                continue;
+            };
+            let place = names.place(&feed);
+            names.set(place, id, Some(row.get(2)?));
         }
         Ok(names)
     }
@@ -80,7 +84,7 @@ impl Names {
             Ok(Remembered {
                 seq: row.get(0)?,
                 nonce: row.get(1)?,
-                body: row.get(2)?,
+                body: row.get(2).unwrap_or_default(),
                 accepted: row.get(3)?,
             })
         });

@@ -104,7 +104,9 @@ pub(super) fn forget(
     let mut statement = tx.prepare_cached(FORGET)?;
     let mut rows = statement.query(params![feed, before, upto, LOOKED_AT + 2 * served])?;
     while let Some(row) = rows.next()? {
-        counters.names.forget(feed, row.get(1)?, row.get(0)?);
+        if let Ok(id) = row.get(1) {
+            counters.names.forget(feed, id, row.get(0)?);
+        }
     }
     Ok(())
 }

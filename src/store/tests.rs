@@ -264,9 +264,7 @@ async fn a_row_that_ends_the_program_each_time_ends_too() {
         tries += 1;
         assert_eq!(claimed[0].attempt, tries);
         // The program ends here, and starts again.
-        if store.recover(now, now + 1e6).await.unwrap()
-            == [(Destination::Assets, DeliveryState::Dead)]
-        {
+        if store.recover(now).await.unwrap() == [(Destination::Assets, DeliveryState::Dead)] {
             break;
         }
         now += 1e6;
@@ -289,6 +287,129 @@ async fn a_row_that_ends_the_program_each_time_ends_too() {
             .len(),
         1
     );
+}
+
+#[tokio::test]
+async fn a_not_before_that_the_schedule_does_not_have_is_due_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let at = 1e6;
+    let mut write = cycle(1, 0, success((1..=4).map(|n| file(n, "a", 1)).collect()));
+    (write.ended, write.due) = (at, at);
+    store.commit_cycle(write).await.unwrap();
+    let portion = Portion { limit: 3, ahead: 0 };
+    let claimed = store.claim(Destination::Assets, at, portion).await.unwrap();
+    // After one attempt an hour is the longest that a server can ask for.
+    for (one, wait) in claimed.iter().zip([3_599.0, 3_601.0, 80_000.0]) {
+        let later = Settlement::Retry {
+            at: at + wait,
+            error: "x".to_owned(),
+        };
+        store.settle(one.id, at, later).await.unwrap();
+    }
+    let now = at - 20.0 * 3_600.0;
+    assert_eq!(store.recover(at).await.unwrap(), []);
+    let next = |id| {
+        let store = &store;
+        async move { store.delivery(id).await.unwrap().unwrap().next_attempt }
+    };
+    assert_eq!(next(claimed[0].id).await, Some(at + 3_599.0));
+    assert_eq!(next(claimed[1].id).await, Some(at));
+    assert_eq!(next(claimed[2].id).await, Some(at));
+    assert_eq!(store.recover(now).await.unwrap(), []);
+    for id in 1..=4 {
+        assert_eq!(next(id).await, Some(now), "also one that was never tried");
+    }
+}
+
+#[tokio::test]
+async fn damaged_names_of_a_delivery_hold_up_no_other_and_no_start() {
+    for column in [
+        "kind",
+        "traceparent",
+        "destination",
+        "state",
+        "processing_id",
+        "last_error",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path(), 10).unwrap();
+        let files = (1..=3).map(|n| file(n, "a", 1)).collect();
+        store
+            .commit_cycle(cycle(1, 0, success(files)))
+            .await
+            .unwrap();
+        let first = store
+            .claim(Destination::Assets, 10.0, due(1))
+            .await
+            .unwrap();
+        assert_eq!(first[0].id, 1);
+        store.close().await.unwrap();
+        drop(store);
+        let connection = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+        let damage = format!("UPDATE outbox SET {column} = CAST(X'ff' AS TEXT) WHERE id IN (1, 2)");
+        connection.execute_batch(&damage).unwrap();
+        drop(connection);
+        let store = open(folder.path(), 10).unwrap();
+        store.recover(10.0).await.unwrap();
+        let claimed = store.claim(Destination::Assets, 1e6, due(9)).await.unwrap();
+        assert!(claimed.iter().any(|one| one.id == 3), "{column}");
+        let all = DeliveryQuery {
+            limit: 9,
+            ..Default::default()
+        };
+        assert_eq!(store.deliveries(all).await.unwrap().len(), 3, "{column}");
+        store.outbox().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_name_of_a_request_is_nobodys() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let name = |byte| RequestName {
+        id: [byte; 16],
+        body: [7; 16],
+    };
+    for byte in 1..=3 {
+        store.accept_once(name(byte), trigger(None)).await.unwrap();
+    }
+    store.close().await.unwrap();
+    drop(store);
+    let connection = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    let damage = "UPDATE requests SET id = x'01' WHERE seq = 1; \
+                  UPDATE requests SET body = x'01' WHERE seq = 2";
+    connection.execute_batch(damage).unwrap();
+    drop(connection);
+    let store = open(folder.path(), 10).unwrap();
+    let mut taken = Vec::new();
+    for byte in 1..=3 {
+        taken.push(store.accept_once(name(byte), trigger(None)).await.unwrap());
+    }
+    assert!(matches!(
+        taken[..],
+        [Taken::New(_), Taken::Conflict, Taken::Repeat(_)]
+    ));
+    // Forgets them, the damaged ones too.
+    let mut end = cycle(1, 4, success(vec![]));
+    end.ended = 1e7;
+    store.commit_cycle(end).await.unwrap();
+    let again = store.accept_once(name(3), trigger(None)).await.unwrap();
+    assert!(matches!(again, Taken::New(_)));
+}
+
+#[tokio::test]
+async fn a_panic_in_a_job_without_a_savepoint_undoes_all_and_numbers_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let bad = store.inner.writer.run_one_statement(|tx, counters| {
+        triggers::insert(tx, counters, "default", 1, &trigger(None))?;
+        panic!("on purpose")
+    });
+    let bad: Result<(), StoreError> = bad.await;
+    assert_eq!(bad, Err(StoreError::Panicked));
+    let good = store.accept(trigger(None)).await.unwrap();
+    assert_eq!((good.seq, good.ahead), (1, 0));
 }
 
 #[tokio::test]

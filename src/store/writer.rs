@@ -184,7 +184,8 @@ impl Writer {
 
     pub async fn fatal(&self) {
         let mut fatal = self.fatal.clone();
-        if fatal.wait_for(|&set| set).await.is_err() {
+        // Its thread is gone: on purpose, or by a defect after which nothing is written any more.
+        if fatal.wait_for(|&set| set).await.is_err() && self.sender().is_none() {
             std::future::pending::<()>().await;
         }
     }
@@ -329,8 +330,10 @@ impl Worker {
             _ => self.failed(Operation::Write, error),
         };
         job.refuse(error.clone());
-        // SQLite gives up the whole transaction by itself when the disk fails it.
-        if self.connection.is_autocommit() {
+        // SQLite gives up the whole transaction by itself when the disk fails it; and what a job without
+        // a savepoint wrote before it panicked cannot be undone alone.
+        let half_done = !savepoint && matches!(error, StoreError::Panicked);
+        if self.connection.is_autocommit() || half_done {
             return Err(error);
         }
         if savepoint {

@@ -1,6 +1,8 @@
 //! What is made for a match reaches the Drive service: once, in order, whatever happens between.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::support::daemon::Daemon;
 use crate::support::matches::{a_match, list, matches, with};
@@ -38,6 +40,34 @@ async fn the_drive_service_is_used_within_its_limits() {
     ] {
         assert!(body.contains(part), "{part:?} is missing");
     }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_another_program_locks_for_a_while_loses_no_settlement() {
+    let drive = Drive::start();
+    drive.mood(Mood::Hangs);
+    let daemon = Daemon::start_with_drive(&drive.url()).await;
+    daemon.look(list(&[a_match(1)])).await;
+    let under_way = |row: &Value| row["state"] == "running" && row["destination"] == "assets";
+    while !daemon.deliveries().await.iter().any(under_way) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let store = daemon.folder.path().join("data/match-list-processor.db");
+    // Longer than the daemon waits for a lock.
+    let locked = tokio::task::spawn_blocking(move || {
+        let there = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let other = rusqlite::Connection::open_with_flags(store, there).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::thread::sleep(Duration::from_secs(5));
+        other.execute_batch("ROLLBACK").unwrap();
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    drive.mood(Mood::Well);
+    locked.await.unwrap();
+    daemon
+        .await_deliveries("all files", |row| row["state"] == "delivered")
+        .await;
     daemon.stop().await;
 }
 

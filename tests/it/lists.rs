@@ -1,5 +1,7 @@
 //! Lists that are no lists, lists that cannot be true, and odd matches.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use match_list_processor::clock::Clock;
 use serde_json::{Value, json};
@@ -327,5 +329,35 @@ async fn of_a_long_list_only_what_is_needed_is_kept_and_nothing_is_missed() {
     assert_eq!(look(&all).await, (counted(1, 0, 0), 2), "one more");
     assert_eq!(look(&all).await, (counted(0, 0, 0), 1), "the same again");
     assert_eq!(daemon.exported().as_array().map(Vec::len), Some(2001));
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_fails_twice_is_not_taken_for_somebody_elses() {
+    let daemon = Daemon::start_at(Clock::system()).await;
+    daemon.look(list(&matches(1..3))).await;
+    let in_the_way = daemon.folder.path().join("data/previous_matches.json.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    for count in [4, 5] {
+        assert_eq!(
+            daemon.look(list(&matches(1..count))).await["status"],
+            "success"
+        );
+        assert_eq!(
+            daemon.exported().as_array().unwrap().len(),
+            2,
+            "still the old one"
+        );
+    }
+    let folder = Arc::clone(&daemon.folder);
+    let daemon = daemon
+        .restart_after(|| std::fs::remove_dir(&in_the_way).unwrap())
+        .await;
+    assert_eq!(daemon.exported().as_array().unwrap().len(), 4);
+    let names = std::fs::read_dir(folder.path().join("data")).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    let aside = |name: &std::ffi::OsString| name.to_string_lossy().contains("foreign");
+    assert!(!names.iter().any(aside), "{names:?}");
+    assert!(daemon.counted("store_errors_total{operation=\"foreign_export\"}") == 0.0);
     daemon.stop().await;
 }

@@ -193,18 +193,13 @@ impl Store {
     }
 
     /// Puts back what was under way when the last run ended, later the more often it was tried: it
-    /// may be what ended the run. A "not before" beyond `latest` is what a clock left that was
-    /// wrong: it is due now. Returns what became of each.
+    /// may be what ended the run. A "not before" further ahead than the schedule allows is what a
+    /// clock left that was wrong: it is due now. Returns what became of each.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn recover(
-        &self,
-        now: f64,
-        latest: f64,
-    ) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
-        self.write(move |tx, _| work::recover(tx, now, latest))
-            .await
+    pub async fn recover(&self, now: f64) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
+        self.write(move |tx, _| work::recover(tx, now)).await
     }
 
     /// Gives a dead delivery a new life; false if there is no dead one with this id.

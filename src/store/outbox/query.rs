@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::work::{attempts, lossy, lossy_or_none};
 use super::{DeliveryQuery, DeliveryRow, OutboxCount};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::store::error::StoreError;
@@ -13,14 +14,14 @@ pub(super) const DELIVERY: &str = "SELECT id, destination, match_id, kind, proce
 pub(in crate::store) fn delivery_row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
         id: row.get(0)?,
-        destination: row.get(1)?,
+        destination: lossy(row.get_ref(1)?),
         match_id: row.get(2)?,
-        kind: row.get(3)?,
-        processing_id: row.get(4)?,
-        state: row.get(5)?,
-        attempts: super::work::attempts(row.get(6)?),
+        kind: lossy(row.get_ref(3)?),
+        processing_id: lossy(row.get_ref(4)?),
+        state: lossy(row.get_ref(5)?),
+        attempts: attempts(row.get(6)?),
         next_attempt: row.get(7)?,
-        last_error: row.get(8)?,
+        last_error: lossy_or_none(row.get_ref(8)?),
     })
 }
 
@@ -61,11 +62,15 @@ pub(in crate::store) fn counts(c: &Connection, feed: &str) -> Result<Vec<OutboxC
     let mut rows = statement.query([feed])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (destination, state): (String, String) = (row.get(0)?, row.get(1)?);
+        let (destination, state) = (lossy(row.get_ref(0)?), lossy(row.get_ref(1)?));
+        let destination = Destination::from_label(&destination);
+        // What is damaged is counted nowhere, and hides no other.
+        let Some((destination, state)) = destination.zip(DeliveryState::from_label(&state)) else {
+            continue;
+        };
         found.push(OutboxCount {
-            destination: Destination::from_label(&destination)
-                .ok_or(StoreError::Row("destination"))?,
-            state: DeliveryState::from_label(&state).ok_or(StoreError::Row("delivery state"))?,
+            destination,
+            state,
             count: row.get(2)?,
             oldest: row.get(3)?,
         });

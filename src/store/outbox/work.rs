@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::{Claimed, NewDelivery, Portion, Settlement};
 use crate::domain::delivery::{DeliveryState, Destination};
-use crate::domain::retry::next_delay;
+use crate::domain::retry::{longest_delay, next_delay};
 use crate::store::cycles::CycleWrite;
 use crate::store::error::StoreError;
 
@@ -76,9 +76,13 @@ pub(in crate::store) fn insert(
 }
 
 /// An entry that is damaged holds up no other: it is tried as it is, and fails alone.
-fn lossy(text: ValueRef<'_>) -> String {
-    let bytes = text.as_bytes_or_null().unwrap_or_default();
-    String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+pub(super) fn lossy(text: ValueRef<'_>) -> String {
+    lossy_or_none(text).unwrap_or_default()
+}
+
+pub(super) fn lossy_or_none(text: ValueRef<'_>) -> Option<String> {
+    let bytes = text.as_bytes_or_null().unwrap_or_default()?;
+    Some(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// A number that no attempts lead to counts as all of them.
@@ -108,10 +112,10 @@ pub(in crate::store) fn claim(
                     id: row.get(0)?,
                     destination,
                     match_id: row.get(1)?,
-                    kind: row.get(2)?,
+                    kind: lossy(row.get_ref(2)?),
                     attempt: attempts(row.get(3)?).saturating_add(1),
                     created: row.get(4)?,
-                    traceparent: row.get(5)?,
+                    traceparent: lossy_or_none(row.get_ref(5)?),
                     payload: lossy(row.get_ref(6)?),
                     ahead: row.get(7)?,
                 })
@@ -232,13 +236,13 @@ fn has_newer(tx: &Connection, id: i64) -> Result<bool, StoreError> {
 pub(in crate::store) fn recover(
     tx: &Connection,
     now: f64,
-    latest: f64,
 ) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
     let mut statement =
         tx.prepare_cached("SELECT id, attempts, destination FROM outbox WHERE state = 'running'")?;
     let under_way: Vec<(i64, u32, String)> = statement
         .query_map([], |row| {
-            Ok((row.get(0)?, attempts(row.get(1)?), row.get(2)?))
+            let destination = lossy(row.get_ref(2)?);
+            Ok((row.get(0)?, attempts(row.get(1)?), destination))
         })?
         .collect::<Result<_, _>>()?;
     let mut recovered = Vec::new();
@@ -253,13 +257,32 @@ pub(in crate::store) fn recover(
             },
         };
         let state = settle(tx, id, now, &settlement)?;
-        let destination =
-            Destination::from_label(&destination).ok_or(StoreError::Row("destination"))?;
-        recovered.push((destination, state));
+        // A damaged name is nobody's, and holds up no start.
+        if let Some(destination) = Destination::from_label(&destination) {
+            recovered.push((destination, state));
+        }
     }
-    let sql = "UPDATE outbox SET next_attempt = ?1 WHERE state = 'pending' AND next_attempt > ?2";
-    tx.prepare_cached(sql)?.execute([now, latest])?;
+    bring_forward(tx, now)?;
     Ok(recovered)
+}
+
+/// Makes due what the schedule does not have wait for so long: the clock was ahead when it was put
+/// off, or is behind now.
+fn bring_forward(tx: &Connection, now: f64) -> Result<(), StoreError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT DISTINCT attempts FROM outbox WHERE state = 'pending' AND next_attempt > ?1",
+    )?;
+    let tried = statement.query_map([now], |row| row.get(0))?;
+    let tried: Vec<i64> = tried.collect::<Result<_, _>>()?;
+    let mut bring = tx.prepare_cached(
+        "UPDATE outbox SET next_attempt = ?1 \
+         WHERE state = 'pending' AND attempts = ?2 AND next_attempt > ?3",
+    )?;
+    for stored in tried {
+        let latest = now + longest_delay(attempts(stored)).as_secs_f64();
+        bring.execute(params![now, stored, latest])?;
+    }
+    Ok(())
 }
 
 pub(in crate::store) fn retry_dead(tx: &Connection, id: i64, now: f64) -> Result<bool, StoreError> {
