@@ -23,6 +23,10 @@ const PACE: Duration = Duration::from_millis(20);
 /// Within which a probe must be answered.
 const PROMISED: Duration = Duration::from_millis(100);
 
+/// Later than this no probe may be answered: what asks gives up by then. A second of it is what the system
+/// waits before it asks again for a connection that found no place.
+const LONGEST: Duration = Duration::from_secs(2);
+
 /// How often a probe waits for a thread where an echo does once: to be accepted, to be read, to ask
 /// the store, to be gathered, to be answered, and these behind others. On a busy machine each costs
 /// what an echo costs.
@@ -75,6 +79,7 @@ impl Probes {
         let Times { probes, echo } = ended.context("a probe was not answered")?;
         let echo = sorted(echo);
         let allowed = PROMISED.max(at(&echo, 0.99) * WAKEUPS);
+        let longest = LONGEST.max(at(&echo, 1.0) * WAKEUPS);
         figures(summary, &format!("{among}a bare echo"), &echo);
         let mut owed = Vec::new();
         for (path, times) in self.paths.iter().zip(probes) {
@@ -84,16 +89,18 @@ impl Probes {
             let late = times.iter().filter(|time| **time > PROMISED).count();
             summary.figure(format!("{name} later than 100 ms"), u32::try_from(late)?);
             let slow = at(&times, 0.99);
-            if slow > allowed {
+            if slow > allowed || at(&times, 1.0) > longest {
                 owed.push(format!(
-                    "{path}: of {} probes {late} were late, p99 {slow:?}",
-                    times.len()
+                    "{path}: of {} probes {late} were late, p99 {slow:?}, longest {:?}",
+                    times.len(),
+                    at(&times, 1.0)
                 ));
             }
         }
         ensure!(
             owed.is_empty(),
-            "probes are to be answered within {PROMISED:?}, here {allowed:?} since a bare echo's p99 is {:?}; {}",
+            "probes are to be answered within {PROMISED:?}, here {allowed:?} since a bare echo's p99 is {:?}, \
+             and none later than {longest:?}; {}",
             at(&echo, 0.99),
             owed.join("; ")
         );

@@ -52,6 +52,11 @@ impl<'a> Promises<'a> {
             "an acknowledged trigger",
         )?;
         all_there(
+            &self.triggers,
+            store.column("SELECT printf('trg-%d-%08x', seq, nonce) FROM requests")?,
+            "the name of an acknowledged request",
+        )?;
+        all_there(
             &self.cycles,
             store.column("SELECT processing_id FROM cycles")?,
             "a cycle whose end was told",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -155,14 +156,16 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// `POST /process`.
+/// `POST /process`, under a name that no other has.
 fn post(address: SocketAddr, headers: &str) -> Result<Value> {
     use std::io::{Read, Write};
+    static NAMED: AtomicU64 = AtomicU64::new(0);
+    let name = NAMED.fetch_add(1, Ordering::Relaxed);
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE * 2))?;
     write!(
         stream,
-        "POST /process HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\
+        "POST /process HTTP/1.1\r\nHost: x\r\nConnection: close\r\nIdempotency-Key: power-{name}\r\n{headers}\
          Content-Length: 7\r\n\r\n{{\"a\":1}}"
     )?;
     let mut bytes = Vec::new();
