@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the harnesses in their long form and writes docs/reliability.md from what they found. The
-# figures of earlier runs are in docs/reliability.json; a run replaces those of its harnesses.
+# newest and the largest run of each harness are in docs/reliability.json.
 #
 #   tests/campaign.sh               all of them: hours
 #   tests/campaign.sh kill slow     these
