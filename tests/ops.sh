@@ -116,6 +116,7 @@ check "alertmanager configuration" amtool check-config alerts/alertmanager.yml
 check "alertmanager configuration, meaning" amlint check --strict --ignore empty-receiver \
     --rules 'alerts/*.rules.yml' alerts/alertmanager.yml
 check "alertmanager routes" bash tests/ops/routes.sh alerts/alertmanager.yml
+check "alertmanager inhibitions" python3 tests/ops/inhibitions.py .
 check "dashboards" python3 tests/ops/dashboards.py .
 check "dashboards: every rule can fail" python3 tests/ops/dashboards_test.py .
 check "dashboards are what their source makes" python3 dashboards/source/generate.py --check

@@ -17,6 +17,10 @@ expect() {
 
 expect page alertname=MatchListProcessorDown severity=critical service=match-list-processor
 expect ticket alertname=MatchListProcessorDeadLetters severity=warning service=match-list-processor
+expect page alertname=MatchListProcessorCycleBudgetFastBurn severity=critical service=match-list-processor slo=cycles
+expect ticket alertname=MatchListProcessorCycleBudgetSlowBurn severity=warning service=match-list-processor slo=cycles
+expect page alertname=MatchListProcessorAbsent severity=critical service=match-list-processor
+expect null alertname=MatchListProcessorOpenToEverybody severity=info service=match-list-processor
 expect null alertname=MatchListProcessorSomething severity=info service=match-list-processor
 expect heartbeat alertname=MatchListProcessorWatchdog severity=info service=match-list-processor
 # An alert without a severity is somebody's mistake: a person must see it.

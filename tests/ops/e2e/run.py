@@ -63,7 +63,8 @@ def named_labels(documents):
 
 def unscripted(alerts, scripted):
     """Alerts that no fault would ever cause."""
-    return sorted(set(alerts) - {PREFIX + alert for fault in scripted for alert, _ in fault.alerts} - set(APART))
+    caused = {PREFIX + alert for fault in scripted for alert, _ in fault.alerts + fault.later}
+    return sorted(set(alerts) - caused - set(APART))
 
 
 class Setting:
@@ -134,6 +135,7 @@ class Play(threading.Thread):
         super().__init__(daemon=True)
         self.stage, self.fault, self.patience = stage, fault or stage.fault, patience
         self.rows = [Row(self.fault.what, PREFIX + a, labels) for a, labels in self.fault.alerts]
+        self.later = [Row(self.fault.what, PREFIX + a, labels) for a, labels in self.fault.later]
         self.problems = []
 
     def run(self):
@@ -162,6 +164,8 @@ class Play(threading.Thread):
         for row, watch in zip(self.rows, watches):
             if row.detected is not None and not self.fault.momentary and watch.state()[0] is False:
                 row.problems.append(f"{row.alert} was resolved while the fault lasted ({self.fault.name})")
+        for row in self.later:
+            self.muted(row)
         healed = time.time()
         if next(script, "ended") != "ended":
             raise RuntimeError("a fault has one yield")
@@ -175,6 +179,37 @@ class Play(threading.Thread):
                 row.resolved = max(since - healed, 0)
             if watch.astray():
                 row.problems.append(f"{row.alert} reached {watch.astray()} instead of {watch.receiver} alone")
+        for row in self.later:
+            self.unmuted(row, began, healed)
+
+    def muted(self, row):
+        """While the fault lasts another alert mutes this one."""
+        def suppressed():
+            found = self.stage.world.alertmanager.alerts(row.alert, self.stage.name)
+            return found and found[0]["status"]["inhibitedBy"]
+
+        try:
+            await_true(f"{row.alert} is muted", suppressed, self.patience)
+        except TimeoutError as error:
+            row.problems.append(f"{error} ({self.fault.name})")
+        if self.stage.watch(row.alert, **row.labels).heard():
+            row.problems.append(f"{row.alert} was told although it is muted ({self.fault.name})")
+
+    def unmuted(self, row, began, healed):
+        """What mutes it is over: now it is told, and in the end resolved."""
+        watch = self.stage.watch(row.alert, **row.labels)
+        since = self.first_firing(watch)
+        if since is None:
+            row.problems.append(f"{row.alert} did not reach {watch.receiver} after what muted it ({self.fault.name})")
+            return
+        row.detected = since - began
+        since = watch.await_state(False, self.patience)
+        if since is None:
+            row.problems.append(f"{row.alert} was not resolved ({self.fault.name})")
+        else:
+            row.resolved = max(since - healed, 0)
+        if watch.astray():
+            row.problems.append(f"{row.alert} reached {watch.astray()} instead of {watch.receiver} alone")
 
     def first_firing(self, watch):
         """When its receiver first heard of it. An alert that came and went was heard, too."""
@@ -231,7 +266,7 @@ class Scenario:
             for play in plays:
                 play.join()
                 self.problems += play.problems
-                self.rows += play.rows
+                self.rows += play.rows + play.later
             for play in plays:
                 self.side_effects(play)
             self.calmness()
@@ -256,7 +291,7 @@ class Scenario:
 
     def side_effects(self, play):
         """Alerts of an instance that its fault does not explain."""
-        expected = {PREFIX + a for a, _ in play.fault.alerts} | {PREFIX + a for a in play.fault.also}
+        expected = {PREFIX + a for a, _ in play.fault.alerts + play.fault.later} | {PREFIX + a for a in play.fault.also}
         told = {h[3]["alertname"] for h in self.receiver.heard if h[3].get("instance") == play.fault.name}
         for alert in sorted(told - expected):
             self.problems.append(f"{alert} fired though nothing of {play.fault.name} explains it")
