@@ -56,7 +56,8 @@ RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --locked --document-priva
 say "the main job: demo --once"
 work=$(mktemp -d)
 daemon=''
-trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -rf "$work"' EXIT
+alerts=''
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; [ -z "$alerts" ] || wait "$alerts" || true; rm -rf "$work"' EXIT
 cargo run --quiet --locked -- demo --once --folder "$work/demo" >"$work/demo.txt"
 grep -q 'Stopped in order' "$work/demo.txt"
 pictures=$(find "$work/demo/files" -name 'whatsapp_group_avatar_match_*.png' | wc -l)
@@ -91,6 +92,11 @@ daemon=''
 say "the commands of the runbooks, asked of a daemon"
 "$venv/bin/python" tests/ops/runbooks.py . --run target/debug/match-list-processor
 
+# It mostly waits for alerts, so the next checks need not wait for it.
+say "alerts and dashboards, with the real servers: begun"
+bash tests/alerts-e2e.sh >"$work/alerts.txt" 2>&1 &
+alerts=$!
+
 say "the OpenAPI documents, by schemathesis"
 bash tests/openapi.sh
 bash tests/openapi.sh --control
@@ -98,8 +104,12 @@ bash tests/openapi.sh --control
 say "alerts, dashboards, deployment"
 bash tests/ops.sh
 
-say "alerts and dashboards, with the real servers"
-bash tests/alerts-e2e.sh
+say "alerts and dashboards, with the real servers: ended"
+status=0
+wait "$alerts" || status=$?
+alerts=''
+cat "$work/alerts.txt"
+[ "$status" -eq 0 ]
 
 say "dependencies, bill of materials, confinement"
 bash tests/supply.sh
