@@ -21,7 +21,7 @@ use crate::cycle::Status;
 use crate::health::Health;
 use crate::store::Store;
 use crate::telemetry::family::{Answer, Endpoint};
-use crate::telemetry::labels::{Code, Method as MethodLabel, Route};
+use crate::telemetry::labels::{Method as MethodLabel, Route};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
 use crate::tls::Tls;
@@ -117,16 +117,17 @@ impl Site {
         let reads_body = route == Route::Process && request.method() == Method::POST;
         // Chunks that nobody looks at may hold what two servers read differently.
         let unseen = !reads_body && request.headers().contains_key(header::TRANSFER_ENCODING);
-        let response = match guard::malformed(&request, ambiguous) {
-            Some(refusal) => refusal,
-            None => self.dispatch(request, route, &parameter).await,
+        let (response, counted) = match guard::malformed(&request, ambiguous) {
+            // Whatever its path is, it did not come to a route.
+            Some(refusal) => (refusal, Route::Unmatched),
+            None => (self.dispatch(request, route, &parameter).await, route),
         };
         let response = match unseen {
             true => and_close(response),
             false => response,
         };
-        let code = Code(response.status());
-        self.metrics.http_requests.inc(Answer(method, route, code));
+        let answer = Answer::of(method, counted, response.status());
+        self.metrics.http_requests.inc(answer);
         // A histogram of its own for every pair that a client can think of would be too many.
         if let Some(endpoint) = Endpoint::serving(method, route) {
             let traced = response.extensions().get().copied();
@@ -185,6 +186,7 @@ impl Site {
                 let span = span::server("POST", route.label(), request.headers());
                 let answer = process::process(self, request, &span);
                 let mut response = told.tell(answer.instrument(span.clone()).await);
+                span::served(&span, response.status().as_u16());
                 if let Some(traced) = span::sampled(&span) {
                     response.extensions_mut().insert(traced);
                 }

@@ -141,6 +141,20 @@ impl LabelSet for Endpoint {
 #[derive(Clone, Copy, Debug)]
 pub struct Answer(pub Method, pub Route, pub Code);
 
+impl Answer {
+    /// How an answer is counted: HEAD as GET, and a method that its route does not have as any other.
+    /// Clients could else make series beyond the budget of a scrape.
+    #[must_use]
+    pub fn of(method: Method, route: Route, code: http::StatusCode) -> Self {
+        let method = match method {
+            _ if code == http::StatusCode::METHOD_NOT_ALLOWED => Method::Other,
+            Method::Head => Method::Get,
+            method => method,
+        };
+        Self(method, route, Code(code))
+    }
+}
+
 impl LabelSet for Answer {
     fn names() -> Vec<&'static str> {
         vec![Method::NAME, Route::NAME, "code"]

@@ -66,7 +66,8 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    /// HTTP requests, incremented when the answer is ready to be sent.
+    /// HTTP requests, incremented when the answer is ready to be sent. HEAD counts as GET, a method
+    /// that a route does not have as `_OTHER`, what is malformed as unmatched.
     http_requests: Counter<Answer> = "http_requests_total";
     /// Seconds from the head of a request to its answer being ready.
     http_request_duration: TracedHistogram<Endpoint> = "http_request_duration_seconds", HTTP;

@@ -126,6 +126,15 @@ pub fn answered(span: &Span, status: u16) {
     span.set_attribute("http.response.status_code", i64::from(status));
 }
 
+/// Notes the status code that a request was answered with; only the server's own fault is a failure.
+pub fn served(span: &Span, status: u16) {
+    answered(span, status);
+    if status >= 500 {
+        span.set_attribute("error.type", status.to_string());
+        span.set_status(Status::error(""));
+    }
+}
+
 /// The trace that a span belongs to, if spans are recorded at all.
 #[must_use]
 pub fn trace_id(span: &Span) -> Option<String> {

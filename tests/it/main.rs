@@ -12,6 +12,7 @@ mod activation;
 mod admin;
 mod auth;
 mod bucket;
+mod budget;
 mod cli;
 mod clock;
 mod contract;
