@@ -48,7 +48,15 @@ say "lints"
 cargo clippy --quiet --all-targets --locked -- -D warnings
 
 say "tests"
-cargo test --quiet --locked
+kept=$(mktemp -d)
+trap 'rm -rf "$kept"' EXIT
+mkdir "$kept/all" "$kept/leak"
+MLP_KEEP_OUTPUT=$kept/all cargo test --quiet --locked
+
+say "nothing personal in logs, spans, metrics, answers and errors of the tests"
+python3 tests/privacy.py "$kept/all"
+MLP_KEEP_OUTPUT=$kept/leak cargo test --quiet --locked --test it -- --ignored --exact traces::a_leak_on_purpose
+python3 tests/privacy.py --control "$kept/leak"
 
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --locked --document-private-items
@@ -57,7 +65,7 @@ say "the main job: demo --once"
 work=$(mktemp -d)
 daemon=''
 alerts=''
-trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; [ -z "$alerts" ] || wait "$alerts" || true; rm -rf "$work"' EXIT
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; [ -z "$alerts" ] || wait "$alerts" || true; rm -rf "$work" "$kept"' EXIT
 cargo run --quiet --locked -- demo --once --folder "$work/demo" >"$work/demo.txt"
 grep -q 'Stopped in order' "$work/demo.txt"
 pictures=$(find "$work/demo/files" -name 'whatsapp_group_avatar_match_*.png' | wc -l)

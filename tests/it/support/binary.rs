@@ -10,46 +10,62 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// Strings that must stay in the store and in what is delivered.
-pub const PERSONAL: &[&str] = &[
-    "Kanarie Fågelsson",
-    "0709990001",
-    "kanarie@example.com",
-    "Burgatan 1",
-];
+use super::kept::{Kind, canary, keep, keep_answer};
 
 fn list() -> String {
     let referee = |id: u32, role: &str| {
-        json!({
-            "domareid": id, "domarrollnamn": role, "personnamn": PERSONAL[0],
-            "namn": PERSONAL[0], "mobiltelefon": PERSONAL[1], "epostadress": PERSONAL[2],
-            "adress": PERSONAL[3],
-        })
+        let mut referee =
+            json!({ "domareid": id, "domarrollnamn": role, "namn": canary("personnamn") });
+        for field in [
+            "personnamn",
+            "telefon",
+            "mobiltelefon",
+            "telefonarbete",
+            "epostadress",
+            "adress",
+            "coadress",
+            "postnr",
+            "postort",
+        ] {
+            referee[field] = canary(field).into();
+        }
+        referee
     };
     json!([{
         "matchid": 42, "matchnr": "000000042", "lag1namn": "Hemma IF", "lag2namn": "Borta BK",
         "lag1foreningid": 11, "lag2foreningid": 12, "speldatum": "2030-01-01",
         "avsparkstid": "19:00", "anlaggningnamn": "Vallen", "tavlingnamn": "Div 9",
         "domaruppdraglista": [referee(1, "Huvuddomare"), referee(2, "Assisterande 1")],
+        "noteringfrandomare": canary("noteringfrandomare"),
+        "kontaktpersoner": [{
+            "lagid": 1, "personnamn": canary("kontaktnamn"), "telefon": canary("kontakttelefon"),
+            "mobiltelefon": canary("kontaktmobil"), "epostadress": canary("kontaktepost"),
+            "adress": canary("kontaktadress"),
+        }],
     }])
     .to_string()
 }
 
 /// A list service of one match.
 pub struct ListService {
-    address: SocketAddr,
+    pub address: SocketAddr,
     traceparent: Arc<Mutex<String>>,
 }
 
 impl ListService {
     pub fn start() -> Self {
+        Self::slow(Duration::ZERO)
+    }
+
+    /// One that takes its time for the list.
+    pub fn slow(pause: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let traceparent = Arc::new(Mutex::new(String::new()));
         let noted = Arc::clone(&traceparent);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                answer(stream, &noted);
+                answer(stream, &noted, pause);
             }
         });
         Self {
@@ -64,7 +80,7 @@ impl ListService {
     }
 }
 
-fn answer(stream: TcpStream, noted: &Mutex<String>) {
+fn answer(stream: TcpStream, noted: &Mutex<String>, pause: Duration) {
     let mut reader = BufReader::new(&stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -78,6 +94,7 @@ fn answer(stream: TcpStream, noted: &Mutex<String>) {
             .lines()
             .find_map(|line| line.strip_prefix("traceparent: "));
         *noted.lock().unwrap() = found.unwrap_or_default().to_owned();
+        std::thread::sleep(pause);
     }
     let body = if is_list {
         list()
@@ -120,6 +137,7 @@ impl Daemon {
         let address = loop {
             let mut line = String::new();
             if log.read_line(&mut line).unwrap() == 0 {
+                keep(Kind::Log, &read);
                 return Err((child.wait().unwrap().code(), read));
             }
             read.push_str(&line);
@@ -130,6 +148,7 @@ impl Daemon {
         };
         let rest = std::thread::spawn(move || {
             log.read_to_string(&mut read).unwrap();
+            keep(Kind::Log, &read);
             read
         });
         Ok(Self {
@@ -209,6 +228,9 @@ impl Daemon {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        keep_answer(path, status.unwrap_or(500), body);
         Some((head.to_owned(), body.to_owned()))
     }
 
@@ -230,6 +252,9 @@ impl Daemon {
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
+        if !answer.starts_with("HTTP/1.1 200 ") {
+            keep(Kind::Error, &answer);
+        }
         answer
     }
 
@@ -340,6 +365,9 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(log) = self.log.take() {
+            let _ = log.join();
+        }
     }
 }
 

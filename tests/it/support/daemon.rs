@@ -16,6 +16,8 @@ use match_list_processor::upstream::Upstream;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::kept::{keep_answer, keep_logs, keep_scrape};
+
 /// Between two looks at something that a test waits for.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -94,6 +96,7 @@ impl Daemon {
         let admin = listeners.admin.as_ref().unwrap().address().unwrap();
         let scrapers = listeners.metrics.as_ref();
         let scrapers = scrapers.map(|one| format!("http://{}", one.address().unwrap()));
+        keep_logs();
         let metrics = Arc::new(Metrics::new());
         let app = App::new(config, upstream, clock.clone(), Arc::clone(&metrics))
             .await
@@ -144,6 +147,8 @@ impl Daemon {
 
     /// Stops in order.
     pub async fn stop(self) {
+        let text = match_list_processor::telemetry::expose::text(&self.metrics.gather());
+        keep_scrape(&text);
         self.stop.send_replace(true);
         self.running.await.unwrap().unwrap();
     }
@@ -167,7 +172,9 @@ impl Daemon {
         let request = self.client.post(format!("{}/process", self.public));
         let answer = request.header("prefer", "wait=60").send().await.unwrap();
         assert_eq!(answer.status(), 200);
-        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        let body = answer.text().await.unwrap();
+        keep_answer("/process", 200, &body);
+        serde_json::from_str(&body).unwrap()
     }
 
     /// The same, tried until the queue has room.
@@ -272,7 +279,9 @@ impl Daemon {
     /// Reads the metrics as Prometheus does, which brings those up to date that the store tells.
     pub async fn scrape(&self) {
         let request = self.client.get(format!("{}/metrics/prom", self.public));
-        assert_eq!(request.send().await.unwrap().status(), 200);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        keep_answer("/metrics/prom", 200, &answer.text().await.unwrap());
     }
 
     /// A connection to the public listener, on which nothing takes long.
@@ -293,8 +302,14 @@ impl Daemon {
     }
 
     async fn fetch(&self, url: String) -> Value {
-        let answer = self.client.get(url).send().await.unwrap();
-        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        let answer = self.client.get(&url).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.text().await.unwrap();
+        // The administration shows personal data, but not when it says no.
+        if url.starts_with(&self.public) || status >= 400 {
+            keep_answer(url.trim_start_matches(&self.public), status, &body);
+        }
+        serde_json::from_str(&body).unwrap()
     }
 
     /// Posts to the administration listener; the status and the answer.

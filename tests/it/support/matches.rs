@@ -14,8 +14,8 @@ pub fn a_match(id: i64) -> Value {
         "tavlingid": 4, "tavlingnamn": "Div 9",
         "installd": false, "uppskjuten": false, "avbruten": false,
         "domaruppdraglista": [
-            {"domareid": 101, "domarrollid": 1, "domarrollnamn": "Huvuddomare", "personnamn": "Anna A"},
-            {"domareid": 102, "domarrollid": 2, "domarrollnamn": "Assisterande 1", "personnamn": "Bo B"},
+            {"domareid": 101, "domarrollid": 1, "domarrollnamn": "Huvuddomare", "personnamn": "Anna Kanarievinge"},
+            {"domareid": 102, "domarrollid": 2, "domarrollnamn": "Assisterande 1", "personnamn": "Bo Kanariefjäder"},
         ],
     })
 }

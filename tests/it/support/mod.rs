@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod daemon;
 pub mod faults;
+pub mod kept;
 pub mod matches;
 pub mod neighbours;
 pub mod receivers;

@@ -1,6 +1,6 @@
 //! The receivers: `oteltap` for HTTP, an in-process collector for gRPC.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 use serde_json::Value;
+
+use super::kept::{Kind, keep};
 
 /// A span as both receivers tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +20,10 @@ pub struct Span {
     pub name: String,
     pub kind: String,
     pub links: Vec<(String, String)>,
-    pub attributes: BTreeSet<String>,
+    pub attributes: BTreeMap<String, String>,
     pub failed: bool,
+    /// From its start to its end, in nanoseconds.
+    pub nanos: u64,
 }
 
 /// A running `oteltap`, which prints what it receives.
@@ -64,6 +68,7 @@ impl Tap {
         self.child.wait().unwrap();
         let mut raw = String::new();
         self.output.read_to_string(&mut raw).unwrap();
+        keep(Kind::Spans, &raw);
         let lines = raw
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -100,16 +105,35 @@ fn of_json(span: &Value) -> Span {
             .collect(),
         attributes: list(&span["attributes"])
             .iter()
-            .map(|pair| text(&pair["key"]))
+            .map(|pair| {
+                let value = pair["value"].as_object().unwrap().values().next().unwrap();
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
+                (text(&pair["key"]), value)
+            })
             .collect(),
         failed: span["status"]["code"] == 2,
+        nanos: nanos(&span["endTimeUnixNano"]) - nanos(&span["startTimeUnixNano"]),
     }
+}
+
+fn nanos(at: &Value) -> u64 {
+    at.as_str().unwrap().parse().unwrap()
+}
+
+/// The value in `Some(AnyValue { value: Some(StringValue("x")) })`.
+fn value_of(shown: &str) -> String {
+    let (_, rest) = shown.split_once("Value(").unwrap_or(("", shown));
+    let (value, _) = rest.rsplit_once(")) })").unwrap_or((rest, ""));
+    value.trim_matches('"').to_owned()
 }
 
 /// What the collector got, until nothing more comes.
 pub async fn grpc_spans(mut collector: FakeCollectorServer) -> Vec<Span> {
     // POST /process, send, the cycle, its four stages, one call, three deliveries.
     let spans = collector.exported_spans(11, Duration::from_secs(10)).await;
+    keep(Kind::Spans, &format!("{spans:?}"));
     spans.into_iter().map(of_exported).collect()
 }
 
@@ -125,7 +149,12 @@ fn of_exported(span: ExportedSpan) -> Span {
             .into_iter()
             .map(|link| (link.trace_id, link.span_id))
             .collect(),
-        attributes: span.attributes.into_keys().collect(),
+        attributes: span
+            .attributes
+            .into_iter()
+            .map(|(name, value)| (name, value_of(&value)))
+            .collect(),
+        nanos: span.end_time_unix_nano - span.start_time_unix_nano,
         failed: span
             .status
             .is_some_and(|status| status.code.contains("ERROR")),
