@@ -80,7 +80,8 @@ def send(request, status, kind, body):
 
 
 class Lists(Neighbour):
-    """The list's service. Moods: well, trickles (bytes come, the list does not), slow, or a status."""
+    """The list's service. Moods: well, trickles (bytes come, the list does not), refuses (the list, not
+    probes), or a status for everything."""
 
     def __init__(self, matches):
         self.matches = matches
@@ -103,6 +104,8 @@ class Lists(Neighbour):
             return (int(self.mood), "application/json", b"{}")
         if request.path != "/matches":
             return WELL
+        if self.mood == "refuses":
+            return (503, "application/json", b"{}")
         time.sleep(self.slowness)
         return (200, "application/json", json.dumps(self.matches).encode())
 

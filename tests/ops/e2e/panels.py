@@ -1,4 +1,4 @@
-"""Every query of the dashboards, asked of a Prometheus that has seen the scenario: none may be empty."""
+"""Every query of dashboards and runbooks, asked of a Prometheus that has seen the scenario: none may be empty."""
 
 import glob
 import json
@@ -22,6 +22,14 @@ def queries(root):
             for one in panel.get("panels") or [panel]:
                 for target in one.get("targets", []):
                     yield os.path.basename(path), one["title"], target["expr"]
+
+
+def diagnoses(root):
+    """(runbook, "diagnosis", expression) of each line of PromQL in docs/runbooks: what whoever is called is to ask."""
+    for path in sorted(glob.glob(os.path.join(root, "docs", "runbooks", "*.md"))):
+        with open(path, encoding="utf-8") as f:
+            for block in re.findall(r"^```promql\n(.*?)^```$", f.read(), re.MULTILINE | re.DOTALL):
+                yield from ((os.path.basename(path), "diagnosis", line) for line in block.splitlines() if line.strip())
 
 
 def substituted(expr):

@@ -353,16 +353,18 @@ class Scenario:
         if PREFIX + "Unknown" not in unscripted({**self.setting.alerts, PREFIX + "Unknown": "info"}, faults.FAULTS):
             self.problems.append("control: an alert without a fault is not noticed")
 
-    def dashboards(self):
-        """No panel may be empty; one that asks for a label which nothing has must be."""
+    def queries(self):
+        """No panel and no diagnosis may be empty; a panel that asks for a label which nothing has must be."""
         asked, end = list(panels.queries(self.root)), time.time()
-        for dashboard, panel, expr in panels.empty(self.prometheus, asked, self.begun, end):
-            self.problems.append(f"{dashboard}, panel {panel!r} is empty: {expr}")
+        diagnoses = list(panels.diagnoses(self.root))
+        for where, what, expr in panels.empty(self.prometheus, asked + diagnoses, self.begun, end):
+            self.problems.append(f"{where}, {what!r} is empty: {expr}")
         misspelt = [(d, p, e.replace("job=~", "jbo=~")) for d, p, e in asked if "job=~" in e]
         missed = len(misspelt) - len(panels.empty(self.prometheus, misspelt, self.begun, end))
-        if not misspelt or missed:
+        if not misspelt or not diagnoses or missed:
             self.problems.append(f"control: {missed} of {len(misspelt)} queries on a misspelt label are not empty")
-        print(f"{len(asked)} queries of dashboards; with a misspelt label {len(misspelt) - missed} of {len(misspelt)} are empty")
+        print(f"{len(asked)} queries of dashboards, {len(diagnoses)} of runbooks; "
+              f"with a misspelt label {len(misspelt) - missed} of {len(misspelt)} are empty")
 
     def end(self):
         for stage in [self.calm, *self.stages]:
@@ -397,7 +399,7 @@ def main():
         scenario.start()
         scenario.play()
         if not options.only:
-            scenario.dashboards()
+            scenario.queries()
             scenario.silence()
     finally:
         scenario.end()
