@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Alerts and dashboards with the real daemon, Prometheus and Alertmanager: every alert must reach its
 # receiver when its fault is injected, and be resolved once that is mended; then no query of a
-# dashboard or of a runbook may be empty. All durations of the shipped rules are divided by 120. Takes some three
-# minutes, and needs root, as it mounts a disk and attaches to a process.
+# dashboard or of a runbook may be empty. All durations of the shipped rules are divided by 120. Takes
+# some three minutes, and needs root, as it mounts a disk and attaches to a process.
 #
 #   tests/alerts-e2e.sh                 all faults
 #   tests/alerts-e2e.sh --only NAME     one of tests/ops/e2e/faults.py (drive-hangs)

@@ -56,7 +56,8 @@ class Program:
 
     def run(self, command, **options):
         with open(self.log, "ab") as log:
-            self.process = started(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, **options)
+            self.process = started(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, **options)
 
     def kill(self, how=signal.SIGKILL):
         """Sends a signal and waits for the end."""

@@ -97,7 +97,8 @@ class Setting:
             config = yaml.safe_load(f)
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
         config["rule_files"] = self.rules()
-        config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{self.alertmanager_port}"]}]
+        alertmanager = {"targets": [f"127.0.0.1:{self.alertmanager_port}"]}
+        config["alerting"]["alertmanagers"][0]["static_configs"] = [alertmanager]
         scrape = config["scrape_configs"][0]
         scrape["scrape_timeout"] = "1s"
         del scrape["static_configs"]
@@ -249,7 +250,8 @@ class Scenario:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(Stage.prepare, [self.calm, *self.stages]))
         everybody = len(self.stages) + 1
-        await_true("all are scraped", lambda: self.prometheus.value('count(up{job="match-list-processor"} == 1)') == everybody)
+        count = 'count(up{job="match-list-processor"} == 1)'
+        await_true("all are scraped", lambda: self.prometheus.value(count) == everybody)
 
     def play(self):
         """Calm first, then all faults at the same time, then that of no target at all."""
