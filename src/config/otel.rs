@@ -1,10 +1,8 @@
-//! Where traces go: the standard variables of OpenTelemetry.
+//! Where traces go, and logs if they are wanted there: the standard variables of OpenTelemetry.
 //!
 //! By its specification a value that cannot be understood is ignored with a warning.
 
 use std::time::Duration;
-
-use url::Url;
 
 use super::reader::{Form, Reader, boolean};
 use super::secret::{Secret, redacted, shown, shown_pairs};
@@ -17,6 +15,8 @@ pub struct OtelConfig {
     pub exporter: Option<OtlpExporter>,
     /// Whether the settings say that traces are not to be exported.
     pub declined: bool,
+    /// Where log lines go besides the standard error; none unless the settings say so.
+    pub logs: Option<OtlpExporter>,
     /// `OTEL_SERVICE_NAME`.
     pub service_name: String,
     /// `OTEL_RESOURCE_ATTRIBUTES`, as it stands; may hold secrets.
@@ -78,8 +78,10 @@ const SAMPLERS: &[&str] = &[
 impl OtelConfig {
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         let disabled = lenient(from, "OTEL_SDK_DISABLED", "false", boolean).unwrap_or(false);
-        let wanted = exporter_wanted(from);
-        let exporter = exporter(from).filter(|_| wanted && !disabled);
+        let wanted = exporter_wanted(from, Signal::Traces);
+        let exporter = exporter(from, Signal::Traces).filter(|_| wanted && !disabled);
+        let logs_wanted = exporter_wanted(from, Signal::Logs) && !disabled;
+        let logs = logs_wanted.then(|| logs(from)).flatten();
         let propagate = propagators(from) && !disabled;
         let known = |text: &str| SAMPLERS.contains(&text).then(|| text.to_owned());
         let sampler = lenient(from, "OTEL_TRACES_SAMPLER", "parentbased_always_on", known);
@@ -91,6 +93,7 @@ impl OtelConfig {
         Self {
             exporter,
             declined: disabled || !wanted,
+            logs,
             service_name: from.text("OTEL_SERVICE_NAME", "match-list-processor"),
             resource_attributes: resource_attributes(from),
             propagate,
@@ -135,11 +138,43 @@ fn milliseconds(text: &str) -> Option<Duration> {
     text.parse().ok().map(Duration::from_millis)
 }
 
-fn exporter_wanted(from: &mut Reader<'_>) -> bool {
-    let (text, origin) = from
-        .raw("OTEL_TRACES_EXPORTER")
-        .unwrap_or(("otlp", Origin::Default));
-    from.show("OTEL_TRACES_EXPORTER", text, origin);
+/// What is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    Traces,
+    Logs,
+}
+
+impl Signal {
+    /// As variables call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Traces => "TRACES",
+            Self::Logs => "LOGS",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Traces => "/v1/traces",
+            Self::Logs => "/v1/logs",
+        }
+    }
+
+    /// The exporter unless the settings name one: log lines go to the standard error anyway.
+    fn usual(self) -> &'static str {
+        match self {
+            Self::Traces => "otlp",
+            Self::Logs => "none",
+        }
+    }
+}
+
+fn exporter_wanted(from: &mut Reader<'_>, signal: Signal) -> bool {
+    let name = format!("OTEL_{}_EXPORTER", signal.name());
+    let usual = (signal.usual(), Origin::Default);
+    let (text, origin) = from.raw(&name).unwrap_or(usual);
+    from.show(&name, text, origin);
     match text {
         "otlp" => true,
         "none" => false,
@@ -148,14 +183,20 @@ fn exporter_wanted(from: &mut Reader<'_>) -> bool {
                 expected: "otlp or none",
                 example: "otlp",
             };
-            from.mistake(
-                "OTEL_TRACES_EXPORTER",
-                &format!("{:?} is not supported", shown(other)),
-                form,
-            );
+            from.mistake(&name, &format!("{:?} is not supported", shown(other)), form);
             false
         }
     }
+}
+
+/// The receiver of logs, which there must be where they are wanted.
+fn logs(from: &mut Reader<'_>) -> Option<OtlpExporter> {
+    let found = exporter(from, Signal::Logs);
+    if found.is_none() {
+        let told = "OTEL_LOGS_EXPORTER is otlp, but no endpoint is set: logs are not exported";
+        from.warnings.push(told.to_owned());
+    }
+    found
 }
 
 fn propagators(from: &mut Reader<'_>) -> bool {
@@ -176,31 +217,50 @@ fn propagators(from: &mut Reader<'_>) -> bool {
     names.contains(&"tracecontext") && !names.contains(&"none")
 }
 
-/// The variable of the traces' own wins over the general one.
-fn own_or_general<'a>(from: &mut Reader<'a>, rest: &str) -> Option<(&'a str, Origin, bool)> {
-    let own = from.raw(&format!("OTEL_EXPORTER_OTLP_TRACES_{rest}"));
+/// The variable of the signal's own wins over the general one; the name of the one that counts.
+fn own_or_general<'a>(
+    from: &mut Reader<'a>,
+    signal: Signal,
+    rest: &str,
+) -> Option<(&'a str, Origin, bool)> {
+    let own = from.raw(&format!("OTEL_EXPORTER_OTLP_{}_{rest}", signal.name()));
     let general = from.raw(&format!("OTEL_EXPORTER_OTLP_{rest}"));
     let general = general.map(|(text, origin)| (text, origin, false));
     own.map(|(text, origin)| (text, origin, true)).or(general)
 }
 
-fn exporter(from: &mut Reader<'_>) -> Option<OtlpExporter> {
-    let protocol = protocol(from);
-    let headers = headers(from);
-    let timeout = own_or_general(from, "TIMEOUT");
+/// The name under which a setting is shown; none for a general one that traces have shown already.
+fn told_as(signal: Signal, own: bool, rest: &str) -> Option<String> {
+    match (signal, own) {
+        (Signal::Traces, _) => Some(format!("OTEL_EXPORTER_OTLP_{rest}")),
+        (Signal::Logs, true) => Some(format!("OTEL_EXPORTER_OTLP_LOGS_{rest}")),
+        (Signal::Logs, false) => None,
+    }
+}
+
+fn exporter(from: &mut Reader<'_>, signal: Signal) -> Option<OtlpExporter> {
+    let protocol = protocol(from, signal);
+    let headers = headers(from, signal);
+    let timeout = own_or_general(from, signal, "TIMEOUT");
     let timeout = timeout.and_then(|(text, _, _)| milliseconds(text));
-    let (text, origin, own) = own_or_general(from, "ENDPOINT")?;
+    let (text, origin, own) = own_or_general(from, signal, "ENDPOINT")?;
     let form = Form {
         expected: "an http or https URL",
         example: "http://localhost:4318",
     };
+    let name = told_as(signal, own, "ENDPOINT");
     let Some(mut url) = super::upstream::http_url(text) else {
-        from.mistake("OTEL_EXPORTER_OTLP_ENDPOINT", "is no URL", form);
+        if let Some(name) = name {
+            from.mistake(&name, "is no URL", form);
+        }
         return None;
     };
-    from.show("OTEL_EXPORTER_OTLP_ENDPOINT", redacted(&url), origin);
+    if let Some(name) = name {
+        from.show(&name, redacted(&url), origin);
+    }
     if protocol == OtlpProtocol::Http && !own {
-        append_signal_path(&mut url);
+        let path = format!("{}{}", url.path().trim_end_matches('/'), signal.path());
+        url.set_path(&path);
     }
     let timeout = timeout.unwrap_or(Duration::from_secs(10));
     Some(OtlpExporter {
@@ -211,29 +271,36 @@ fn exporter(from: &mut Reader<'_>) -> Option<OtlpExporter> {
     })
 }
 
-fn append_signal_path(url: &mut Url) {
-    let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-}
-
-fn protocol(from: &mut Reader<'_>) -> OtlpProtocol {
-    let found = own_or_general(from, "PROTOCOL");
-    let (text, origin, _) = found.unwrap_or(("http/protobuf", Origin::Default, false));
-    from.show("OTEL_EXPORTER_OTLP_PROTOCOL", text, origin);
+fn protocol(from: &mut Reader<'_>, signal: Signal) -> OtlpProtocol {
+    let found = own_or_general(from, signal, "PROTOCOL");
+    let (text, origin, own) = found.unwrap_or(("http/protobuf", Origin::Default, false));
+    let name = told_as(signal, own, "PROTOCOL");
+    if let Some(name) = &name {
+        from.show(name, text, origin);
+    }
     OtlpProtocol::from_label(text).unwrap_or_else(|| {
         let form = Form {
             expected: "grpc or http/protobuf",
             example: "http/protobuf",
         };
-        let problem = format!("{:?} is not supported", shown(text));
-        from.mistake("OTEL_EXPORTER_OTLP_PROTOCOL", &problem, form);
+        if let Some(name) = name {
+            let problem = format!("{:?} is not supported", shown(text));
+            from.mistake(&name, &problem, form);
+        }
         OtlpProtocol::Http
     })
 }
 
-fn headers(from: &mut Reader<'_>) -> Vec<(String, String)> {
-    let own = from.secret("OTEL_EXPORTER_OTLP_TRACES_HEADERS");
-    let general = from.secret("OTEL_EXPORTER_OTLP_HEADERS");
+fn headers(from: &mut Reader<'_>, signal: Signal) -> Vec<(String, String)> {
+    let own = from.secret(&format!("OTEL_EXPORTER_OTLP_{}_HEADERS", signal.name()));
+    // Shown once, with those of the traces.
+    let general = match signal {
+        Signal::Traces => from.secret("OTEL_EXPORTER_OTLP_HEADERS"),
+        Signal::Logs => {
+            let general = from.raw("OTEL_EXPORTER_OTLP_HEADERS");
+            general.map(|(text, _)| Secret::new(text.to_owned()))
+        }
+    };
     let Some(text) = own.or(general) else {
         return Vec::new();
     };

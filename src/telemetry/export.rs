@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig};
+use opentelemetry_otlp::{
+    LogExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingResult, SdkTracerProvider,
     ShouldSample, Span, SpanData, SpanExporter as ExportSpans, SpanProcessor,
@@ -40,12 +43,13 @@ const ALLOWED: &[&str] = &[
 /// When the receiver's address cannot be used.
 pub fn provider(
     config: &OtelConfig,
+    resource: &Resource,
     metrics: &Arc<Metrics>,
 ) -> Result<SdkTracerProvider, opentelemetry_otlp::ExporterBuildError> {
     let builder = SdkTracerProvider::builder()
         .with_sampler(LocalParent(sampler(config)))
         .with_max_links_per_span(128)
-        .with_resource(resource(config));
+        .with_resource(resource.clone());
     let Some(receiver) = &config.exporter else {
         return Ok(builder.build());
     };
@@ -72,6 +76,44 @@ pub fn provider(
     Ok(builder.with_span_processor(bounded).build())
 }
 
+/// The provider of log records, if they are to be exported.
+///
+/// # Errors
+/// When the receiver's address cannot be used.
+pub fn logger_provider(
+    config: &OtelConfig,
+    resource: &Resource,
+) -> Result<Option<SdkLoggerProvider>, opentelemetry_otlp::ExporterBuildError> {
+    let Some(receiver) = &config.logs else {
+        return Ok(None);
+    };
+    let exporter = match receiver.protocol {
+        OtlpProtocol::Http => LogExporter::builder()
+            .with_http()
+            .with_endpoint(&receiver.endpoint)
+            .with_timeout(receiver.timeout)
+            .with_headers(receiver.headers.iter().cloned().collect())
+            .build()?,
+        OtlpProtocol::Grpc => LogExporter::builder()
+            .with_tonic()
+            .with_endpoint(&receiver.endpoint)
+            .with_timeout(receiver.timeout)
+            .with_metadata(metadata(receiver))
+            .build()?,
+    };
+    let provider = SdkLoggerProvider::builder()
+        .with_resource(resource.clone())
+        .with_batch_exporter(exporter);
+    Ok(Some(provider.build()))
+}
+
+fn metadata(receiver: &OtlpExporter) -> tonic::metadata::MetadataMap {
+    let pairs = receiver.headers.iter().filter_map(|(name, value)| {
+        Some((name.parse::<http::HeaderName>().ok()?, value.parse().ok()?))
+    });
+    tonic::metadata::MetadataMap::from_headers(pairs.collect())
+}
+
 fn exporter(
     receiver: &OtlpExporter,
 ) -> Result<SpanExporter, opentelemetry_otlp::ExporterBuildError> {
@@ -82,19 +124,12 @@ fn exporter(
             .with_timeout(receiver.timeout)
             .with_headers(receiver.headers.iter().cloned().collect())
             .build(),
-        OtlpProtocol::Grpc => {
-            let metadata = receiver.headers.iter().filter_map(|(name, value)| {
-                Some((name.parse::<http::HeaderName>().ok()?, value.parse().ok()?))
-            });
-            SpanExporter::builder()
-                .with_tonic()
-                .with_endpoint(&receiver.endpoint)
-                .with_timeout(receiver.timeout)
-                .with_metadata(tonic::metadata::MetadataMap::from_headers(
-                    metadata.collect(),
-                ))
-                .build()
-        }
+        OtlpProtocol::Grpc => SpanExporter::builder()
+            .with_tonic()
+            .with_endpoint(&receiver.endpoint)
+            .with_timeout(receiver.timeout)
+            .with_metadata(metadata(receiver))
+            .build(),
     }
 }
 
@@ -112,7 +147,8 @@ pub fn try_once(receiver: &OtlpExporter, runtime: &tokio::runtime::Handle) -> Re
     futures_executor::block_on(sent).map_err(|error| error.to_string())
 }
 
-fn resource(config: &OtelConfig) -> Resource {
+/// Who it is that tells.
+pub fn resource(config: &OtelConfig) -> Resource {
     let pairs = config
         .resource_attributes
         .expose()

@@ -1,5 +1,6 @@
 //! Everything that the program shows of itself: metrics, spans and log lines.
 
+mod bridge;
 #[cfg(test)]
 mod document_tests;
 pub mod exemplar;
@@ -17,7 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use opentelemetry::logs::LoggerProvider;
 use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::ExporterBuildError;
+use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
@@ -33,6 +37,7 @@ use metrics::Metrics;
 #[derive(Debug)]
 pub struct Telemetry {
     provider: SdkTracerProvider,
+    logs: Option<SdkLoggerProvider>,
     /// gRPC needs a runtime of its own: the exporter works on a plain thread.
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -43,7 +48,8 @@ impl Telemetry {
     /// # Errors
     /// When the receiver of traces cannot be used.
     pub fn build(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<(Self, Dispatch)> {
-        let runtime = config.otel.exporter.is_some().then(|| {
+        let exports = config.otel.exporter.is_some() || config.otel.logs.is_some();
+        let runtime = exports.then(|| {
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
                 .thread_name("otlp")
@@ -53,10 +59,14 @@ impl Telemetry {
         let runtime = runtime
             .transpose()
             .context("cannot start the thread that sends traces")?;
-        let provider = {
+        let (provider, logs) = {
             let _inside = runtime.as_ref().map(tokio::runtime::Runtime::enter);
             let (config, metrics) = (config.otel.clone(), Arc::clone(metrics));
-            let build = move || export::provider(&config, &metrics);
+            let build = move || {
+                let resource = export::resource(&config);
+                let spans = export::provider(&config, &resource, &metrics)?;
+                Ok::<_, ExporterBuildError>((spans, export::logger_provider(&config, &resource)?))
+            };
             // The blocking client must be made, too, where no runtime is entered.
             match &runtime {
                 Some(runtime) => {
@@ -75,16 +85,32 @@ impl Telemetry {
         if config.otel.exporter.is_some() {
             metrics.keep_exemplars();
         }
-        let dispatch = dispatch(config, metrics, &provider)?;
-        Ok((Self { provider, runtime }, dispatch))
+        let logger = logs
+            .as_ref()
+            .map(|logs| logs.logger("match-list-processor"));
+        let dispatch = dispatch(config, metrics, &provider, logger)?;
+        let telemetry = Self {
+            provider,
+            logs,
+            runtime,
+        };
+        Ok((telemetry, dispatch))
     }
 
     /// Sends what still waits, and returns after `within` in any case.
     pub fn shutdown(self, within: Duration) {
-        let Self { provider, runtime } = self;
+        let Self {
+            provider,
+            logs,
+            runtime,
+        } = self;
         let (done, ended) = std::sync::mpsc::channel();
         let flush = move || {
+            // Beside each other: one receiver that hangs must not take the time of both.
+            let logs = logs
+                .map(|logs| std::thread::spawn(move || drop(logs.shutdown_with_timeout(within))));
             let _ = provider.shutdown_with_timeout(within);
+            let _ = logs.map(std::thread::JoinHandle::join);
             let _ = done.send(());
         };
         // A receiver that hangs would block the call for longer than it promises.
@@ -138,6 +164,7 @@ fn dispatch(
     config: &Config,
     metrics: &Arc<Metrics>,
     provider: &SdkTracerProvider,
+    logger: Option<SdkLogger>,
 ) -> anyhow::Result<Dispatch> {
     let level = config.log.level;
     // Without a receiver the spans of requests would be made and thrown away at every trigger. A
@@ -182,10 +209,18 @@ fn dispatch(
         .with_filter(filter_fn(move |meta| meta.is_event() && shown(meta)));
     let counted = log::Counting(Arc::clone(metrics))
         .with_filter(filter_fn(move |meta| meta.is_event() && shown(meta)));
+    // Only lines of this program: what the exporter says of itself would go round in circles.
+    let exported = logger.map(|logger| {
+        let wanted = move |meta: &tracing::Metadata<'_>| {
+            meta.is_event() && is_ours(meta.target()) && shown(meta)
+        };
+        bridge::Bridge(logger).with_filter(filter_fn(wanted))
+    });
     Ok(Dispatch::new(
         tracing_subscriber::registry()
             .with(spans)
             .with(lines)
+            .with(exported)
             .with(counted),
     ))
 }

@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::support::binary::{Daemon, ListService};
-use crate::support::kept::{canary, personal, sent};
+use crate::support::kept::{Kind, canary, keep, personal, sent};
 use crate::support::receivers::{Span, Tap, grpc_spans};
 use crate::support::wire::{Asked, answer, serve};
 
@@ -490,6 +491,7 @@ fn a_hanging_receiver_does_not_hold_up_the_shutdown() {
                 ("SHUTDOWN_DEADLINE_SECONDS", "5"),
                 ("OTEL_BSP_SCHEDULE_DELAY", "50"),
                 ("OTEL_BSP_MAX_QUEUE_SIZE", "32"),
+                ("OTEL_LOGS_EXPORTER", "otlp"),
             ],
         );
         // The export may take ten seconds: who waits for it once is too late.
@@ -514,6 +516,53 @@ fn a_hanging_receiver_does_not_hold_up_the_shutdown() {
             "{protocol}: {:?}",
             begun.elapsed()
         );
+    }
+}
+
+/// A receiver of OTLP over HTTP that keeps what is sent to each path.
+fn receiver() -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let theirs = Arc::clone(&got);
+    let address = serve(move |mut stream| {
+        if let Some(asked) = Asked::read(&stream) {
+            let path = asked.head.split(' ').nth(1).unwrap().to_owned();
+            theirs.lock().unwrap().push((path, asked.body));
+            let _ = stream.write_all(&answer("200 OK", "", b""));
+        }
+    });
+    (format!("http://{address}"), got)
+}
+
+#[test]
+fn log_lines_are_exported_only_where_they_are_wanted() {
+    for (exporter, wanted) in [(None, false), (Some("none"), false), (Some("otlp"), true)] {
+        let (endpoint, got) = receiver();
+        let list = ListService::start();
+        let mut settings = vec![("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())];
+        settings.extend(exporter.map(|exporter| ("OTEL_LOGS_EXPORTER", exporter)));
+        let daemon = Daemon::start(&list, &settings);
+        let record = process(&daemon);
+        daemon.await_deliveries();
+        let (log, _) = daemon.stop();
+        assert!(
+            log.contains("cycle webhook_"),
+            "{exporter:?}: the lines are written as well"
+        );
+        let got = got.lock().unwrap();
+        let bodies = got.iter().filter(|(path, _)| path == "/v1/logs");
+        let all: Vec<u8> = bodies.flat_map(|(_, body)| body.clone()).collect();
+        assert_eq!(!all.is_empty(), wanted, "{exporter:?}");
+        if wanted {
+            let has = |bytes: &[u8]| all.windows(bytes.len()).any(|window| window == bytes);
+            let id = record["trace_id"].as_str().unwrap();
+            let trace = u128::from_str_radix(id, 16).unwrap().to_be_bytes();
+            assert!(has(b"cycle webhook_") && has(b"processing_id") && has(&trace));
+            // A field of the line that tells of the listener, and not one of those that are allowed.
+            assert!(log.contains("\"address\":") && !has(b"address"));
+            let text = String::from_utf8_lossy(&all);
+            keep(Kind::Log, &text);
+            assert_nothing_personal(&[], &text);
+        }
     }
 }
 
