@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 
-use super::problem::unavailable;
+use super::problem::{unavailable, unreadable};
 use super::route::Site;
 use super::status::SERVICE_NAME;
 use super::view::{
@@ -14,6 +14,7 @@ use super::{Response, json};
 use crate::config::Config;
 use crate::domain::delivery::DeliveryState;
 use crate::health::{DependencyStatus, Level};
+use crate::store::StoreError;
 
 /// The process is there.
 pub fn simple() -> Response {
@@ -65,7 +66,10 @@ pub fn dependencies(site: &Site) -> Response {
 pub async fn detailed(site: &Site) -> Response {
     let level = site.health.overall(&site.store);
     let config = site.config.now();
-    let (waiting, oldest) = site.store.queue().await.unwrap_or((0, None));
+    let (waiting, oldest) = match site.shown.queue().await {
+        Err(error @ StoreError::Busy) => return unreadable(&error),
+        read => read.unwrap_or((0, None)),
+    };
     let body = DetailedHealth {
         service_name: SERVICE_NAME,
         version: env!("CARGO_PKG_VERSION"),
@@ -127,7 +131,7 @@ fn secrets(site: &Site, config: &Config) -> Vec<SecretState> {
 
 /// How many entries of the outbox are in each state; none while the store cannot be read.
 async fn outbox(site: &Site) -> Option<BTreeMap<DeliveryState, usize>> {
-    let counts = site.store.outbox().await.ok()?;
+    let counts = site.shown.outbox().await.ok()?;
     let mut by_state: BTreeMap<_, _> = DeliveryState::ALL.iter().map(|&state| (state, 0)).collect();
     for entry in counts {
         *by_state.entry(entry.state).or_default() += entry.count;

@@ -95,7 +95,7 @@ pub async fn negotiated(site: &Site, headers: &HeaderMap) -> Response {
     if expose::prefers_prometheus(accept.as_deref()) {
         return scraped(site, Form::preferred(accept.as_deref())).await;
     }
-    refresh(&site.store, &site.metrics).await;
+    refresh(&site.shown, &site.metrics).await;
     let numbers = expose::StatusNumbers {
         last_processing_time: site.status.last_end(),
         recent_processes: site.status.recent(site.config.now().store.history_limit),

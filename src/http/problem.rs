@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Response, answer};
+use crate::store::StoreError;
 
 /// What went wrong (RFC 9457).
 #[derive(Serialize, JsonSchema)]
@@ -23,7 +24,7 @@ pub struct Problem<'a> {
 
 /// An error answer with one sentence that helps the client.
 pub fn problem(status: StatusCode, detail: &str) -> Response {
-    let request_id = format!("{:016x}", fastrand::u64(..));
+    let request_id = request_id();
     if status.is_server_error() {
         tracing::warn!(
             status = status.as_u16(),
@@ -31,6 +32,21 @@ pub fn problem(status: StatusCode, detail: &str) -> Response {
             "request refused: {detail}"
         );
     }
+    write(status, detail, request_id)
+}
+
+/// 503 for one of so many that each must wait; without a line in the log, which they would fill.
+fn crowded() -> Response {
+    let detail = "Too many requests read the store";
+    let response = write(StatusCode::SERVICE_UNAVAILABLE, detail, request_id());
+    retry_after(response, 1)
+}
+
+fn request_id() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+fn write(status: StatusCode, detail: &str, request_id: String) -> Response {
     let problem = Problem {
         r#type: "about:blank",
         title: status.canonical_reason().unwrap_or("Error"),
@@ -65,6 +81,14 @@ pub fn unavailable(detail: &str, retry_after_seconds: u32) -> Response {
         problem(StatusCode::SERVICE_UNAVAILABLE, detail),
         retry_after_seconds,
     )
+}
+
+/// 503 for what is not told without the store.
+pub fn unreadable(error: &StoreError) -> Response {
+    match error {
+        StoreError::Busy => crowded(),
+        _ => problem(StatusCode::SERVICE_UNAVAILABLE, "The store cannot be read"),
+    }
 }
 
 /// Adds `Retry-After`.

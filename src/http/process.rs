@@ -8,7 +8,7 @@ use tracing::Span;
 
 use super::admit::Admission;
 use super::body::ReadBody;
-use super::problem::{not_found, problem, retry_after, unavailable};
+use super::problem::{not_found, problem, retry_after, unavailable, unreadable};
 use super::route::Site;
 use super::sift::Asked;
 use super::view::{Busy, TriggerView, Triggered, Waited};
@@ -221,10 +221,10 @@ fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
 
 /// How far a trigger has come.
 pub async fn trigger(site: &Site, id: &str) -> Response {
-    let status = match site.store.trigger(id).await {
+    let status = match site.shown.trigger(id).await {
         Ok(Some(status)) => status,
         Ok(None) => return not_found(),
-        Err(_) => return problem(StatusCode::SERVICE_UNAVAILABLE, "The store cannot be read"),
+        Err(error) => return unreadable(&error),
     };
     let running = status.state == TriggerState::Pending && site.status.is_serving(status.seq);
     let view = TriggerView {

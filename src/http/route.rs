@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Live;
 use crate::cycle::Status;
 use crate::health::Health;
-use crate::store::Store;
+use crate::store::{Lane, Store};
 use crate::telemetry::family::{Answer, Endpoint};
 use crate::telemetry::labels::{Method as MethodLabel, Route};
 use crate::telemetry::metrics::Metrics;
@@ -46,6 +46,8 @@ pub struct Site {
     pub config: Live,
     /// The durable state.
     pub store: Store,
+    /// The same, for what anybody may ask over and over.
+    pub shown: Store,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The wall clock.
@@ -85,7 +87,8 @@ impl Site {
         Self {
             kind,
             config,
-            store,
+            store: store.read_for(Lane::Answers),
+            shown: store.read_for(Lane::Crowd),
             metrics,
             clock,
             status,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 
-use super::problem::problem;
+use super::problem::unreadable;
 use super::route::Site;
 use super::view::{DetailedStatus, Root, Status};
 use super::{Response, json};
+use crate::store::StoreError;
 
 /// Records that `/status` shows.
 const RECENT: usize = 5;
@@ -38,16 +39,17 @@ pub fn root(site: &Site) -> Response {
 /// The last few cycles.
 pub async fn status(site: &Site) -> Response {
     match common(site, RECENT).await {
-        Some(body) => json(StatusCode::OK, &body),
-        None => unreadable(),
+        Ok(body) => json(StatusCode::OK, &body),
+        Err(error) => unreadable(&error),
     }
 }
 
 /// The whole history that is kept, and the settings without secrets.
 pub async fn detailed(site: &Site) -> Response {
     let config = site.config.now();
-    let Some(status) = common(site, config.store.history_limit).await else {
-        return unreadable();
+    let status = match common(site, config.store.history_limit).await {
+        Ok(status) => status,
+        Err(error) => return unreadable(&error),
     };
     let settings = config.effective();
     let mut configuration: BTreeMap<String, String> = settings
@@ -68,9 +70,9 @@ pub async fn detailed(site: &Site) -> Response {
     json(StatusCode::OK, &body)
 }
 
-async fn common(site: &Site, records: usize) -> Option<Status> {
-    Some(Status {
-        processing_history: site.store.history(records).await.ok()?,
+async fn common(site: &Site, records: usize) -> Result<Status, StoreError> {
+    Ok(Status {
+        processing_history: site.shown.history(records).await?,
         processing_count: site.status.cycles(),
         last_processing_time: site.status.last_end(),
         last_changes_detected: site.status.last_changed(),
@@ -83,8 +85,4 @@ async fn common(site: &Site, records: usize) -> Option<Status> {
         held: site.status.held(),
         paused: site.status.is_paused(),
     })
-}
-
-fn unreadable() -> Response {
-    problem(StatusCode::SERVICE_UNAVAILABLE, "The store cannot be read")
 }

@@ -19,6 +19,9 @@ pub enum StoreError {
     /// As many triggers wait as may.
     #[error("the queue is full: {0} triggers wait")]
     QueueFull(usize),
+    /// As many reads wait as may.
+    #[error("too many requests read the store")]
+    Busy,
     /// A commit failed and nobody can tell whether it is on disk.
     #[error("a commit failed and its outcome is unknown; the process must end")]
     Unknown,

@@ -3,6 +3,9 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use match_list_processor::clock::Clock;
@@ -436,6 +439,68 @@ async fn answers_that_nobody_takes_have_only_so_much_memory() {
     drop(clients);
     daemon.await_count("http_connections", 0.0).await;
     assert!(exchange(&daemon, whole.as_bytes()).starts_with("HTTP/1.1 200 "));
+    daemon.stop().await;
+}
+
+/// Asks for the whole history over and over on connections of its own, until `over` is set; how many
+/// answers were whole, and how many told to come back.
+fn crowd(daemon: &Daemon, clients: usize, over: Arc<AtomicBool>) -> JoinHandle<(usize, usize)> {
+    let url = format!("{}/status/detailed", daemon.public);
+    let client = daemon.client.clone();
+    let one = move || {
+        let (url, client, over) = (url.clone(), client.clone(), Arc::clone(&over));
+        async move {
+            let (mut whole, mut refused) = (0, 0);
+            while !over.load(Ordering::Relaxed) {
+                let answer = client.get(&url).send().await.unwrap();
+                let comes_back = answer.headers().contains_key("retry-after");
+                match answer.status().as_u16() {
+                    200 => whole += 1,
+                    503 if comes_back => {
+                        refused += 1;
+                        // Else the test would measure how fast this machine refuses.
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
+                    code => panic!("{code}"),
+                }
+                let _ = answer.bytes().await;
+            }
+            (whole, refused)
+        }
+    };
+    // The cycles run on the threads of the test.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        let all = futures_util::future::join_all(std::iter::repeat_with(one).take(clients));
+        let counts = runtime.block_on(all).into_iter();
+        counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_reads_holds_up_no_cycle() {
+    let daemon = daemon(&[]).await;
+    let body = json!("a".repeat(60_000)).to_string();
+    for _ in 0..40 {
+        let request = daemon.client.post(format!("{}/process", daemon.public));
+        let request = request.header("prefer", "wait=60").body(body.clone());
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+    let over = Arc::new(AtomicBool::new(false));
+    let crowd = crowd(&daemon, 200, Arc::clone(&over));
+    let (patience, in_flight) = (Duration::from_secs(20), "http_requests_in_flight");
+    daemon
+        .await_figure(patience, in_flight, |found| found >= 50.0)
+        .await;
+    let asked = Instant::now();
+    assert_eq!(daemon.process().await["status"], "success");
+    let took = asked.elapsed();
+    over.store(true, Ordering::Relaxed);
+    let (whole, refused) = crowd.join().unwrap();
+    println!("a cycle beside {whole} whole answers and {refused} refusals took {took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(whole > 0 && refused > 0, "{whole} and {refused}");
     daemon.stop().await;
 }
 
