@@ -73,7 +73,10 @@ impl Worker {
             let config = Arc::clone(&self.settings.borrow_and_update());
             let now = Instant::now();
             self.ask_for_due(&mut agenda, &config, now).await;
-            let (turn, waiting) = self.turn(&mut agenda, &config.pace, now).await;
+            let (turn, waiting) = tokio::select! {
+                turn = self.turn(&mut agenda, &config.pace, now) => turn,
+                () = raised(&mut stop) => return,
+            };
             if turn != Turn::Now {
                 let next = agenda.next(now, &config.pace);
                 tokio::select! {

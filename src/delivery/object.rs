@@ -12,6 +12,7 @@ use object_store::{
     Attribute, Attributes, ClientOptions, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
     RetryConfig,
 };
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{Stored, Upload};
@@ -21,6 +22,9 @@ use crate::telemetry::labels::{CallResult, Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// Calls of one kind that may be under way. In a folder whose file system hangs each keeps a thread for
+/// as long as that lasts, and others need threads, too.
+const UNDER_WAY: usize = 4;
 
 /// A folder or a bucket.
 #[derive(Clone, Debug)]
@@ -31,7 +35,41 @@ pub struct ObjectFiles {
     has_content_types: bool,
     /// What is told beside a failure: something that may be missing.
     hint: Option<&'static str>,
+    puts: Places,
+    probes: Places,
     metrics: Arc<Metrics>,
+}
+
+/// Room for calls that may hang.
+#[derive(Clone, Debug)]
+struct Places(Arc<Semaphore>);
+
+impl Places {
+    fn new(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
+
+    /// Waits for a call no longer than `patience`. One that hangs keeps its place until it ends, also
+    /// when nobody waits for it any more.
+    async fn call<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let hangs = |message| CallError::of(ErrorKind::Timeout, message);
+        let place = Arc::clone(&self.0).try_acquire_owned();
+        let place = place.map_err(|_| hangs("earlier calls to the store of files still hang"))?;
+        let called = tokio::spawn(async move {
+            let called = call.await;
+            drop(place);
+            called
+        });
+        match tokio::time::timeout(patience, called).await {
+            Ok(Ok(called)) => Ok(called),
+            Ok(Err(_)) => Err(CallError::of(ErrorKind::Internal, "the call met a defect")),
+            Err(_) => Err(hangs("the store of files did not answer in time")),
+        }
+    }
 }
 
 impl ObjectFiles {
@@ -58,6 +96,8 @@ impl ObjectFiles {
                 base,
                 has_content_types: false,
                 hint: None,
+                puts: Places::new(UNDER_WAY),
+                probes: Places::new(1),
                 metrics,
             });
         }
@@ -85,6 +125,8 @@ impl ObjectFiles {
             base,
             has_content_types: true,
             hint,
+            puts: Places::new(UNDER_WAY),
+            probes: Places::new(1),
             metrics,
         })
     }
@@ -110,14 +152,10 @@ impl ObjectFiles {
             ..PutOptions::default()
         };
         let payload = PutPayload::from(upload.bytes.clone());
-        let put = self.store.put_opts(&path, payload, options);
-        let result = match tokio::time::timeout(TIMEOUT, put).await {
-            Ok(result) => result.map_err(|error| self.failure(&error)),
-            Err(_) => Err(CallError::of(
-                ErrorKind::Timeout,
-                "the file was not stored in time",
-            )),
-        };
+        let (store, to) = (Arc::clone(&self.store), path.clone());
+        let put = async move { store.put_opts(&to, payload, options).await };
+        let put = self.puts.call(TIMEOUT, put).await;
+        let result = put.and_then(|result| result.map_err(|error| self.failure(&error)));
         self.count(begun, result.as_ref().err());
         result.map(|_| Stored {
             url: self.url(&path),
@@ -158,10 +196,12 @@ impl ObjectFiles {
     /// Looks for something that need not be there.
     pub async fn probe(&self) -> Health {
         let begun = Instant::now();
-        let asked = self.store.head(&self.prefix.clone().join(".probe")).await;
-        let result = match asked {
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(HealthStatus::Healthy),
-            Err(error) => Err(self.failure(&error)),
+        let (store, path) = (Arc::clone(&self.store), self.prefix.clone().join(".probe"));
+        let head = async move { store.head(&path).await };
+        let result = match self.probes.call(TIMEOUT, head).await {
+            Ok(Ok(_) | Err(object_store::Error::NotFound { .. })) => Ok(HealthStatus::Healthy),
+            Ok(Err(error)) => Err(self.failure(&error)),
+            Err(error) => Err(error),
         };
         self.count(begun, result.as_ref().err());
         Health::from_result(result, begun.elapsed())
@@ -215,4 +255,46 @@ fn cause(error: &object_store::Error) -> Option<io::ErrorKind> {
     iter::successors(error.source(), |&error| error.source())
         .find_map(|error| error.downcast_ref::<io::Error>())
         .map(io::Error::kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_that_hang_take_no_more_than_their_places() {
+        let places = Places::new(2);
+        let (release, _) = tokio::sync::watch::channel(false);
+        let hangs = || {
+            let mut released = release.subscribe();
+            async move { released.wait_for(|&released| released).await.is_ok() }
+        };
+        let short = Duration::from_millis(20);
+        for expected in [
+            "did not answer in time",
+            "did not answer in time",
+            "still hang",
+        ] {
+            let error = places.call(short, hangs()).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Timeout);
+            assert!(error.message.contains(expected), "{}", error.message);
+        }
+        release.send_replace(true);
+        // They end although nobody waits for them.
+        let both = places.0.acquire_many(2).await.unwrap();
+        drop(both);
+        assert!(places.call(TIMEOUT, hangs()).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn whoever_gives_up_waiting_leaves_the_place_taken() {
+        let places = Places::new(1);
+        let waits = places.call(TIMEOUT, std::future::pending::<()>());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), waits)
+                .await
+                .is_err()
+        );
+        assert!(places.call(TIMEOUT, async {}).await.is_err());
+    }
 }
