@@ -123,12 +123,39 @@ mod tests {
         problems.collect()
     }
 
+    fn load(pairs: &[(&str, &str)]) -> Filters {
+        let source = Source::layered(pairs.iter().copied(), "/nowhere/.env".as_ref());
+        Config::load(&source).unwrap().filters
+    }
+
+    #[test]
+    fn what_opens_the_door_is_told() {
+        let rule = |default: &str, then: &str| {
+            let rule = format!("[[rule]]\nname = \"a\"\nwhen = \"true\"\nthen = \"{then}\"");
+            load(&[("FILTERS", &format!("{default}\n{rule}"))])
+        };
+        let (none, ignore) = (load(&[]), "default = \"ignore\"");
+        let opens = |after: &Filters, before: &Filters| after.open_what_was_closed(before);
+        for closed in [
+            rule(ignore, "trigger"),
+            rule("", "refuse"),
+            rule(ignore, "refuse"),
+        ] {
+            assert!(opens(&none, &closed));
+            assert!(opens(&rule("", "trigger"), &closed));
+            assert!(!opens(&closed, &none));
+            assert!(!opens(&closed, &closed));
+        }
+        assert!(
+            opens(&rule("", "refuse"), &rule(ignore, "refuse")),
+            "a line was lost"
+        );
+        assert!(!opens(&rule(ignore, "trigger"), &rule("", "refuse")));
+        assert!(!opens(&none, &rule("", "trigger")), "nothing was held back");
+    }
+
     #[test]
     fn without_rules_everything_triggers() {
-        let load = |pairs: &[(&str, &str)]| {
-            let source = Source::layered(pairs.iter().copied(), "/nowhere/.env".as_ref());
-            Config::load(&source).unwrap().filters
-        };
         assert!(load(&[]).let_all_through());
         assert!(load(&[("FILTERS", "default = \"trigger\"")]).let_all_through());
         assert!(!load(&[("FILTERS", "default = \"refuse\"")]).let_all_through());

@@ -266,7 +266,7 @@ impl Config {
         // A file that is cut off or gone for a moment must not have the daemon speak plain text.
         let secured = self.http.tls.is_some() == other.http.tls.is_some();
         // Nor let everything through.
-        let opened = !self.filters.let_all_through() && other.filters.let_all_through();
+        let opened = other.filters.open_what_was_closed(&self.filters);
         // Nor take away limits.
         let is_default = |config: &Self, name: &str| {
             let setting = config.settings.iter().find(|one| one.name == name);

@@ -84,6 +84,19 @@ impl Filters {
         self.rules.is_empty() && self.default == Action::Trigger
     }
 
+    /// Whether these instead of `before` would open the door: they hold nothing back any more, or no
+    /// longer what no rule speaks of.
+    #[must_use]
+    pub fn open_what_was_closed(&self, before: &Self) -> bool {
+        let opens = |action: Action| action == Action::Trigger;
+        let holds_nothing = |one: &Self| {
+            let mut actions = one.rules.iter().map(|rule| rule.action);
+            opens(one.default) && actions.all(opens)
+        };
+        (holds_nothing(self) && !holds_nothing(before))
+            || (opens(self.default) && !opens(before.default))
+    }
+
     /// The names of the rules with what they lead to, and what happens otherwise; for people.
     #[must_use]
     pub fn summary(&self) -> String {
