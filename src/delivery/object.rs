@@ -86,6 +86,8 @@ impl ObjectFiles {
                 .map_err(|()| "is no path of this system".to_owned())?;
             crate::folder::create(&folder)
                 .map_err(|error| format!("{} cannot be created: {error}", folder.display()))?;
+            is_writable(&folder)
+                .map_err(|error| format!("{} cannot be written to: {error}", folder.display()))?;
             let store = LocalFileSystem::new_with_prefix(&folder)
                 .map_err(|error| format!("{} cannot be used: {error}", folder.display()))?
                 .with_fsync(true);
@@ -232,6 +234,13 @@ impl ObjectFiles {
     }
 }
 
+/// Makes a file in the folder and removes it.
+fn is_writable(folder: &std::path::Path) -> io::Result<()> {
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::File::create(&probe)?;
+    std::fs::remove_file(&probe)
+}
+
 /// Whether the variables name any. If not, the machine is asked for those of its role.
 fn has_credentials(builder: &AmazonS3Builder) -> bool {
     use AmazonS3ConfigKey as Key;
@@ -260,6 +269,17 @@ fn cause(error: &object_store::Error) -> Option<io::ErrorKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_nothing_can_be_written_to_is_told_at_the_start() {
+        let url = "file:///proc".parse().unwrap();
+        let error = ObjectFiles::new(&url, Arc::new(Metrics::new())).unwrap_err();
+        assert!(error.starts_with("/proc cannot be written to"), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let url = Url::from_file_path(folder.path()).unwrap();
+        ObjectFiles::new(&url, Arc::new(Metrics::new())).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 
     #[tokio::test]
     async fn calls_that_hang_take_no_more_than_their_places() {
