@@ -139,6 +139,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is a read like any other")]
     fn nothing(_: &Connection, _: &str) -> Result<(), StoreError> {
         Ok(())
     }
