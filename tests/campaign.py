@@ -24,7 +24,7 @@ that `tests/run.sh` runs every time.
 | a request with a name that comes again triggers nothing more, over crashes too | `kill`, `cargo test --test it repeats` |
 | a committed change leads to its deliveries; a repeat carries the same id; order is kept per destination and match | `kill`, `shutdown`, `cargo test --test it outages` |
 | the exported list is whole, old or new | `kill`, `power` |
-| what no honest client sends is refused, and nobody else notices: probes are answered within 100 ms (99 of 100; none after 2 s) | `edge`, `slow` |
+| what no honest client sends is refused, and nobody else notices: 99 of 100 probes are answered within 100 ms, or eight times what a bare echo takes where the machine is busy, and none after 2 s | `edge`, `slow` |
 | 15,000 connections that are slow, deaf or idle take less than 128 MiB and give it back | `slow` |
 | a stop answers what was accepted, settles what is under way and ends within its deadline | `shutdown` |
 | an outage of three days costs nothing and hammers nobody | `cargo test --test it outages` |
