@@ -19,8 +19,8 @@ Prints the headers with which WEBHOOK_AUTH lets a request trigger, one per line,
 secret that counts now.
 
 Examples:
-  match-list-processor sign reason.json
-  match-list-processor sign reason.json | curl -H @- --data-binary @reason.json http://localhost:8000/process
+  match-list-processor sign body.json
+  match-list-processor sign body.json | curl -H @- --data-binary @body.json localhost:8000/process
 
 Exit codes: 0 done; 2 the file cannot be read; 78 mistakes in the settings, or no secret
 counts now.";
