@@ -1,9 +1,12 @@
 //! Why a call failed. No message holds an answer's text, a query or credentials.
 
+use std::error::Error;
 use std::time::Duration;
+use std::{io, iter};
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tokio_rustls::rustls;
 
 use crate::domain::retry::retry_after;
 use crate::telemetry::labels::ErrorKind;
@@ -83,6 +86,33 @@ fn place(url: &url::Url) -> String {
     format!(" to {host}:{port}")
 }
 
+/// The library's error that this one wraps, if any, be it in several of the system's errors.
+fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let Some(wrapper) = error.downcast_ref::<io::Error>() else {
+        return error.downcast_ref();
+    };
+    of_tls(wrapper.get_ref()?)
+}
+
+/// What to look at where no connection came about.
+fn why_unconnected(error: &reqwest::Error) -> &'static str {
+    let causes = iter::successors(error.source(), |&error| error.source());
+    for cause in causes {
+        match of_tls(cause) {
+            Some(rustls::Error::InvalidCertificate(_)) => {
+                return "its certificate is not trusted here, or is for another name";
+            }
+            Some(_) => return "it speaks no TLS that could be agreed on",
+            None => {}
+        }
+        // The resolver's own error has no type that could be asked for.
+        if cause.to_string() == "dns error" {
+            return "its name is not known";
+        }
+    }
+    "is the address right, does it run?"
+}
+
 /// What reqwest says, in our terms.
 #[must_use]
 pub fn of_reqwest(error: &reqwest::Error) -> CallError {
@@ -91,8 +121,8 @@ pub fn of_reqwest(error: &reqwest::Error) -> CallError {
     }
     if error.is_connect() {
         let place = error.url().map(place).unwrap_or_default();
-        let message =
-            format!("no connection{place} could be made (is the address right, does it run?)");
+        let hint = why_unconnected(error);
+        let message = format!("no connection{place} could be made ({hint})");
         return CallError::of(ErrorKind::Connect, &message);
     }
     if error.is_decode() {
@@ -108,4 +138,47 @@ pub fn of_reqwest(error: &reqwest::Error) -> CallError {
         );
     }
     CallError::of(ErrorKind::Internal, "the call could not be made")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn message(url: &str) -> String {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        of_reqwest(&client.get(url).send().await.unwrap_err()).message
+    }
+
+    #[tokio::test]
+    async fn what_keeps_a_connection_from_being_made_is_told_apart() {
+        let made = rcgen::generate_simple_self_signed(["mlp.example".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let tls = crate::tls::Tls::new(certificate.as_bytes(), key.as_bytes()).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(tls.server());
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let _ = acceptor.accept(stream).await;
+            drop(listener);
+        });
+        let untrusted = message(&format!("https://{address}/")).await;
+        assert!(
+            untrusted.contains("certificate is not trusted"),
+            "{untrusted}"
+        );
+        let refused = message("http://127.0.0.1:1/").await;
+        assert!(refused.contains("does it run?"), "{refused}");
+        let unknown = message("http://nosuch.invalid/").await;
+        assert!(unknown.contains("its name is not known"), "{unknown}");
+        let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = plain.local_addr().unwrap();
+        tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            let (mut stream, _) = plain.accept().await.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        });
+        let other = message(&format!("https://{address}/")).await;
+        assert!(other.contains("speaks no TLS"), "{other}");
+    }
 }

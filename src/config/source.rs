@@ -170,7 +170,7 @@ fn read_dot_env(path: &Path) -> Result<Layer, Mistake> {
         Mistake::new(
             &path.display().to_string(),
             &problem,
-            "lines of the form NAME=value",
+            "lines of the form NAME=value, with quotes around a value that has spaces",
             "PORT=8000",
         )
     };

@@ -33,7 +33,7 @@ pub enum UpstreamUrl {
 
 const DEFAULT: &str = "http://fogis-api-client-service:8080";
 const FORM: Form = Form {
-    expected: "an http, https or file URL",
+    expected: "an http or https URL, or file:// and an absolute path",
     example: DEFAULT,
 };
 

@@ -29,7 +29,14 @@ impl HoldReason {
                 } else {
                     "matches are"
                 };
-                format!("The list is empty although {known} {verb} known.")
+                let odd = diff.anomalies.not_object + diff.anomalies.no_id;
+                match odd {
+                    0 => format!("The list is empty although {known} {verb} known."),
+                    // Whoever accepts that loses all matches for a change of its form.
+                    odd => format!(
+                        "None of the {odd} entries of the list is a match, although {known} {verb} known."
+                    ),
+                }
             }
             Self::HalfLost => format!(
                 "{} of the {} matches still to come are missing from the list.",

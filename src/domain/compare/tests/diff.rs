@@ -153,9 +153,13 @@ fn an_empty_list_is_held_only_where_matches_are_known() {
         held(&many(2, "2027-04-01"), &[]).is_some(),
         "past matches are known matches"
     );
-    assert!(
-        held(&[id(1)], &[json!(17), json!({"x": 1})]).is_some(),
-        "nothing usable is empty"
+    let (reason, sentence) = held(&[id(1)], &[json!(17), json!({"x": 1})]).unwrap();
+    assert_eq!(
+        (reason.label(), sentence.as_str()),
+        (
+            "empty",
+            "None of the 2 entries of the list is a match, although 1 match is known."
+        )
     );
     assert_eq!(held(&[], &[]), None);
 }
