@@ -96,13 +96,13 @@ fn ended_with_74(codes: &[i32]) -> usize {
 
 #[test]
 fn a_failed_sync_never_costs_what_was_acknowledged() {
-    let codes = sweep(SYNCS, "EIO", 14);
+    let codes = sweep(SYNCS, "EIO", 18);
     assert!(ended_with_74(&codes) >= 5, "{codes:?}");
 }
 
 #[test]
 fn a_failed_write_never_costs_what_was_acknowledged() {
-    let codes = sweep("pwrite64", "EIO", 16);
+    let codes = sweep("pwrite64", "EIO", 24);
     assert!(ended_with_74(&codes) >= 5, "{codes:?}");
 }
 
