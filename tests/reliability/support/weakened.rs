@@ -34,6 +34,7 @@ const SOURCES: &[&str] = &[
     "Cargo.lock",
     "build.rs",
     "src",
+    "alerts",
     "tests",
     "benches",
 ];
