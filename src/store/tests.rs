@@ -27,6 +27,14 @@ fn trigger(data: Option<&str>) -> NewTrigger {
     }
 }
 
+/// A body of zeroes would be what a damaged one is read as.
+fn name(byte: u8) -> RequestName {
+    RequestName {
+        id: [byte; 16],
+        body: [7; 16],
+    }
+}
+
 fn cycle(n: u64, upto: i64, end: CycleEnd) -> CycleWrite {
     let record = CycleRecord {
         processing_id: format!("webhook_0_{n}"),
@@ -367,10 +375,6 @@ async fn damaged_names_of_a_delivery_hold_up_no_other_and_no_start() {
 async fn a_damaged_name_of_a_request_is_nobodys() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), 10).unwrap();
-    let name = |byte| RequestName {
-        id: [byte; 16],
-        body: [7; 16],
-    };
     for byte in 1..=3 {
         store.accept_once(name(byte), trigger(None)).await.unwrap();
     }
@@ -646,10 +650,6 @@ async fn an_export_that_is_interrupted_twice_is_not_taken_for_somebody_elses() {
 #[tokio::test]
 async fn names_of_a_store_with_an_index_of_them_are_still_known() {
     let folder = tempfile::tempdir().unwrap();
-    let name = |byte| RequestName {
-        id: [byte; 16],
-        body: [0; 16],
-    };
     let store = open(folder.path(), 10).unwrap();
     let Taken::New(first) = store.accept_once(name(1), trigger(None)).await.unwrap() else {
         panic!("nobody had that name");
@@ -685,10 +685,6 @@ async fn names_of_a_store_with_an_index_of_them_are_still_known() {
 async fn a_name_whose_trigger_found_no_place_is_not_known() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), 1).unwrap();
-    let name = |byte| RequestName {
-        id: [byte; 16],
-        body: [0; 16],
-    };
     store.accept(trigger(None)).await.unwrap();
     for _ in 0..2 {
         let refused = store.accept_once(name(1), trigger(None)).await;

@@ -49,20 +49,26 @@ async fn a_store_that_another_program_locks_for_a_while_loses_no_settlement() {
     drive.mood(Mood::Hangs);
     let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&[a_match(1)])).await;
-    let under_way = |row: &Value| row["state"] == "running" && row["destination"] == "assets";
-    while !daemon.deliveries().await.iter().any(under_way) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let under_way = async {
+        let is_running = |row: &Value| row["state"] == "running";
+        while !daemon.deliveries().await.iter().any(is_running) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), under_way).await;
+    waited.expect("an upload is under way");
     let store = daemon.folder.path().join("data/match-list-processor.db");
+    let (tell, told) = tokio::sync::oneshot::channel();
     // Longer than the daemon waits for a lock.
     let locked = tokio::task::spawn_blocking(move || {
         let there = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
         let other = rusqlite::Connection::open_with_flags(store, there).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        tell.send(()).unwrap();
         std::thread::sleep(Duration::from_secs(5));
         other.execute_batch("ROLLBACK").unwrap();
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    told.await.unwrap();
     drive.mood(Mood::Well);
     locked.await.unwrap();
     daemon
