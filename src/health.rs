@@ -182,6 +182,12 @@ impl Prober {
                 Dependency::ApiClient => self.upstream.probe().await,
                 Dependency::AvatarService => self.destinations.probe_avatars().await,
                 Dependency::StorageService => self.destinations.probe_files().await,
+                Dependency::Redis
+                | Dependency::Calendar
+                | Dependency::Webhook
+                | Dependency::Discord
+                | Dependency::Mail
+                | Dependency::Ntfy => Probe::healthy(),
             }
         };
         let probe = tokio::time::timeout(PROBE_TIMEOUT, asked)
@@ -217,9 +223,17 @@ impl Prober {
             Dependency::ApiClient => &[],
             Dependency::AvatarService => &[Destination::Avatars],
             Dependency::StorageService => &[Destination::Assets, Destination::Avatars],
+            Dependency::Redis
+            | Dependency::Calendar
+            | Dependency::Webhook
+            | Dependency::Discord
+            | Dependency::Mail
+            | Dependency::Ntfy => &[],
         };
         for &destination in waiting {
-            self.destinations.breakers.answers_again(destination);
+            self.destinations
+                .breakers
+                .answers_again(&destination.into());
         }
         self.status.wake_deliveries();
     }

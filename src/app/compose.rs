@@ -11,7 +11,7 @@ use crate::cycle::{Status, import_baseline};
 use crate::delivery::{
     AvatarService, AvatarSource, Breakers, Destinations, Drive, Files, ObjectFiles,
 };
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::delivery::{DeliveryState, Destination, Lane};
 use crate::domain::texts::Texts;
 use crate::store::{Exporter, Store, StoreError};
 use crate::telemetry::labels::{
@@ -72,12 +72,17 @@ pub fn destinations(
                 .map_err(|error| Failure::Unusable(format!("ASSET_STORE_URL: {error}")))?,
         ),
     };
+    let lanes: Vec<Lane> = Destination::ALWAYS
+        .iter()
+        .map(|&kind| kind.into())
+        .collect();
     Ok(Destinations {
         avatars,
         files,
         store: store.clone(),
         clock: clock.clone(),
-        breakers: Breakers::new(Arc::clone(metrics), clock.clone()),
+        breakers: Breakers::new(&lanes, Arc::clone(metrics), clock.clone()),
+        lanes,
         metrics: Arc::clone(metrics),
     })
 }

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Live, ProcessorMode};
 use crate::cycle::{Cycle, Status};
 use crate::delivery::{Destinations, Dispatcher};
-use crate::domain::delivery::Destination;
+use crate::domain::delivery::Lane;
 use crate::health::Health;
 use crate::socket::Inherited;
 use crate::store::{Exporter, Store};
@@ -159,9 +159,9 @@ impl App {
         }
     }
 
-    fn dispatcher(&self, destination: Destination) -> Dispatcher {
+    fn dispatcher(&self, lane: &Lane) -> Dispatcher {
         Dispatcher {
-            destination,
+            lane: lane.clone(),
             destinations: Arc::clone(&self.destinations),
             store: self.store.clone(),
             status: Arc::clone(&self.status),

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::{App, Failure};
 use crate::cycle::Report;
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::delivery::DeliveryState;
 use crate::shutdown::raised;
 use crate::store::{NewTrigger, StoreError};
 use crate::telemetry::labels::{Outcome, TriggerSource};
@@ -58,8 +58,8 @@ impl App {
     /// Attempts that are under way at a stop have as long to end as those of a service.
     async fn deliver_once(&self, mut stop: watch::Receiver<bool>) {
         let mut work = JoinSet::new();
-        for &destination in Destination::ALL {
-            let dispatcher = self.dispatcher(destination);
+        for lane in &self.destinations.lanes {
+            let dispatcher = self.dispatcher(lane);
             work.spawn(dispatcher.run_until_idle(stop.clone()));
         }
         let patience = async {

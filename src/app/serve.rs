@@ -11,7 +11,6 @@ use super::reload::Reloader;
 use super::{App, Failure, Listeners, descriptors};
 use crate::config::ProcessorMode;
 use crate::cycle::{Pace, Worker};
-use crate::domain::delivery::Destination;
 use crate::health::Prober;
 use crate::http::{Limits, Server, Site, SiteKind};
 use crate::shutdown::{Deadline, raised};
@@ -155,8 +154,8 @@ impl App {
         };
         let worker = Worker::new(Arc::clone(&self.cycle), pace, &self.live);
         work.spawn(worker.run(stop.clone(), cancel.clone()));
-        for &destination in Destination::ALL {
-            let dispatcher = self.dispatcher(destination);
+        for lane in &self.destinations.lanes {
+            let dispatcher = self.dispatcher(lane);
             work.spawn(dispatcher.run(stop.clone(), cancel.clone()));
         }
         let prober = Prober {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::change::Priority;
 use crate::domain::delivery::Destination;
 use crate::domain::plan::{AssetKind, FileContent, PlannedFile};
 use crate::store::NewDelivery;
@@ -38,9 +39,9 @@ pub enum Content {
     },
 }
 
-/// A planned file as an entry of the outbox.
+/// A planned file as an entry of the outbox, as urgent as what changed.
 #[must_use]
-pub fn delivery(file: PlannedFile) -> NewDelivery {
+pub fn delivery(file: PlannedFile, priority: Priority) -> NewDelivery {
     let destination = match file.kind {
         AssetKind::GroupDescription | AssetKind::GroupInfo => Destination::Assets,
         AssetKind::Avatar => Destination::Avatars,
@@ -61,9 +62,12 @@ pub fn delivery(file: PlannedFile) -> NewDelivery {
         content,
     };
     NewDelivery {
-        destination,
+        lane: destination.into(),
+        recipient: String::new(),
         match_id: file.match_id,
         kind: file.kind.label().to_owned(),
+        priority,
+        not_before: None,
         digest: file.digest,
         payload: serde_json::to_string(&payload).unwrap_or_default(),
     }

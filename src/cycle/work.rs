@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::CycleError;
 use super::one::Cycle;
 use super::payload::delivery;
-use crate::domain::change::Change;
+use crate::domain::change::{Change, Priority};
 use crate::domain::compare::{
     Anomalies, Counts, Diff, Kept, KnownMatch, Rules, changes, diff, hold_reason, summary,
 };
@@ -111,7 +111,7 @@ impl Cycle {
             counts.by_category.clear();
         }
         drop(timer);
-        let deliveries = self.plan(&diff, &old)?;
+        let deliveries = self.plan(&diff, &old, &changes)?;
         let (export, export_failed) = self.exported(export);
         let stale = export_failed.then(Vec::new);
         let snapshot = SnapshotWrite {
@@ -232,7 +232,12 @@ impl Cycle {
         Ok(raw.into_iter().filter_map(parse).collect())
     }
 
-    fn plan(&self, diff: &Diff, old: &HashMap<i64, Match>) -> Result<Vec<NewDelivery>, CycleError> {
+    fn plan(
+        &self,
+        diff: &Diff,
+        old: &HashMap<i64, Match>,
+        changes: &[Change],
+    ) -> Result<Vec<NewDelivery>, CycleError> {
         let _timer = self.stage(Stage::Plan);
         if diff.upserts.is_empty() {
             return Ok(Vec::new());
@@ -253,7 +258,17 @@ impl Cycle {
         };
         let plan = plan(diff, old, &planned, &rules);
         self.count_plan(&plan);
-        Ok(plan.files.into_iter().map(delivery).collect())
+        let mut urgency: HashMap<i64, Priority> = HashMap::new();
+        for change in changes {
+            let most = urgency.entry(change.match_id).or_insert(change.priority);
+            // The most urgent one is declared first.
+            *most = change.priority.min(*most);
+        }
+        let files = plan.files.into_iter().map(|file| {
+            let priority = urgency.get(&file.match_id).copied();
+            delivery(file, priority.unwrap_or(Priority::Low))
+        });
+        Ok(files.collect())
     }
 
     fn count_plan(&self, plan: &Plan) {

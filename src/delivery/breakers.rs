@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::client::CallError;
 use crate::clock::Clock;
 use crate::domain::breaker::{Breaker, Turn, Verdict};
-use crate::domain::delivery::Destination;
+use crate::domain::delivery::{Destination, Lane};
 use crate::telemetry::labels::ErrorKind;
 use crate::telemetry::metrics::Metrics;
 
-/// One breaker per destination. They start closed: what was down may be back.
+/// One breaker per lane. They start closed: what was down may be back.
 #[derive(Debug)]
 pub struct Breakers {
-    all: Mutex<HashMap<Destination, Breaker>>,
+    all: Mutex<HashMap<Lane, Breaker>>,
     metrics: Arc<Metrics>,
     clock: Clock,
 }
@@ -21,71 +21,75 @@ pub struct Breakers {
 impl Breakers {
     /// Closed ones.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>, clock: Clock) -> Self {
+    pub fn new(lanes: &[Lane], metrics: Arc<Metrics>, clock: Clock) -> Self {
         let breakers = Self {
             all: Mutex::default(),
             metrics,
             clock,
         };
-        for &destination in Destination::ALL {
-            breakers.with(destination, |_| ());
+        for lane in lanes {
+            breakers.with(lane, |_| ());
         }
         breakers
     }
 
     /// What may be tried now by someone with `free` hands.
-    pub fn turn(&self, destination: Destination, free: usize) -> Turn {
+    pub fn turn(&self, lane: &Lane, free: usize) -> Turn {
         let now = self.clock.uptime();
-        self.with(destination, |breaker| breaker.turn(now, free))
+        self.with(lane, |breaker| breaker.turn(now, free))
     }
 
     /// So many entries were taken up, `ahead` of them before they were due.
-    pub fn took(&self, destination: Destination, entries: usize, ahead: usize) {
-        self.with(destination, |breaker| breaker.took(entries, ahead));
+    pub fn took(&self, lane: &Lane, entries: usize, ahead: usize) {
+        self.with(lane, |breaker| breaker.took(entries, ahead));
     }
 
     /// Nothing waits any more that could be tried ahead of its schedule.
-    pub fn caught_up(&self, destination: Destination) {
-        self.with(destination, Breaker::caught_up);
+    pub fn caught_up(&self, lane: &Lane) {
+        self.with(lane, Breaker::caught_up);
     }
 
     /// The destination answers a probe again after it did not.
-    pub fn answers_again(&self, destination: Destination) {
-        self.with(destination, Breaker::answers_again);
+    pub fn answers_again(&self, lane: &Lane) {
+        self.with(lane, Breaker::answers_again);
     }
 
     /// An attempt ended.
-    pub fn ended(&self, destination: Destination, error: Option<&CallError>, was_ahead: bool) {
+    pub fn ended(&self, lane: &Lane, error: Option<&CallError>, was_ahead: bool) {
         let (verdict, now) = (verdict(error), self.clock.uptime());
-        let (before, after) = self.with(destination, |breaker| {
+        let (before, after) = self.with(lane, |breaker| {
             let before = breaker.is_open();
             breaker.ended(verdict, was_ahead, now, fastrand::f64());
             (before, breaker.is_open())
         });
+        let (destination, kind) = (lane.key(), lane.kind);
         if after && !before {
-            self.metrics.delivery_breaker_opened.inc((destination,));
+            self.metrics.delivery_breaker_opened.inc((kind,));
             tracing::warn!(
-                destination = destination.label(),
+                destination,
                 "deliveries to {destination} are held back: it seems to be down"
             );
         } else if before && !after {
-            tracing::info!(
-                destination = destination.label(),
-                "deliveries to {destination} go on"
-            );
+            tracing::info!(destination, "deliveries to {destination} go on");
         }
     }
 
-    fn with<T>(&self, destination: Destination, act: impl FnOnce(&mut Breaker) -> T) -> T {
+    fn with<T>(&self, lane: &Lane, act: impl FnOnce(&mut Breaker) -> T) -> T {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let breaker = all.entry(destination).or_default();
-        let result = act(breaker);
-        let open = i64::from(breaker.is_open());
-        self.metrics.delivery_breaker_open.set((destination,), open);
+        let result = act(all.entry(lane.clone()).or_default());
+        self.show(&all, lane.kind);
+        result
+    }
+
+    /// Of several lanes of a kind, how many are held back and the smallest budget.
+    fn show(&self, all: &HashMap<Lane, Breaker>, kind: Destination) {
+        let ours = || all.iter().filter(|(lane, _)| lane.kind == kind);
+        let open = ours().filter(|(_, breaker)| breaker.is_open()).count();
+        let budget = ours().map(|(_, breaker)| breaker.budget());
+        self.metrics.delivery_breaker_open.set_size((kind,), open);
         self.metrics
             .delivery_retry_budget
-            .set((destination,), breaker.budget());
-        result
+            .set((kind,), budget.fold(f64::INFINITY, f64::min));
     }
 }
 

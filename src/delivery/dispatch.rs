@@ -14,7 +14,7 @@ use crate::client::CallError;
 use crate::clock::Clock;
 use crate::cycle::{Payload, Status};
 use crate::domain::breaker::Turn;
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::delivery::{DeliveryState, Lane};
 use crate::domain::plan::AssetKind;
 use crate::domain::retry::next_delay;
 use crate::shutdown::raised;
@@ -32,11 +32,11 @@ const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(30);
 /// The longest sleep, after which the outbox is looked at in any case.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
-/// Delivers to one destination.
+/// Delivers to one lane.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     /// Which one.
-    pub destination: Destination,
+    pub lane: Lane,
     /// The neighbours.
     pub destinations: Arc<Destinations>,
     /// The durable state.
@@ -121,15 +121,15 @@ impl Dispatcher {
 
     async fn claim(&self, free: usize) -> Result<(Vec<Claimed>, Duration), StoreError> {
         let (now, breakers) = (self.clock.steady(), &self.destinations.breakers);
-        let (limit, ahead) = match breakers.turn(self.destination, free) {
+        let (limit, ahead) = match breakers.turn(&self.lane, free) {
             Turn::Go { limit, ahead } => (limit, ahead),
             Turn::Wait(pause) => return Ok((Vec::new(), pause.min(LONGEST_SLEEP))),
         };
         // Looking costs a read; claiming costs a sync to disk.
-        let Some(due) = self.store.next_due(self.destination).await? else {
+        let Some(due) = self.store.next_due(&self.lane).await? else {
             // One under way may have others of its match behind it.
             if free == AT_A_TIME {
-                breakers.caught_up(self.destination);
+                breakers.caught_up(&self.lane);
             }
             return Ok((Vec::new(), LONGEST_SLEEP));
         };
@@ -138,9 +138,9 @@ impl Dispatcher {
             return Ok((Vec::new(), wait));
         }
         let portion = Portion { limit, ahead };
-        let claimed = self.store.claim(self.destination, now, portion).await?;
+        let claimed = self.store.claim(&self.lane, now, portion).await?;
         let early = claimed.iter().filter(|one| one.ahead).count();
-        breakers.took(self.destination, claimed.len(), early);
+        breakers.took(&self.lane, claimed.len(), early);
         let pause = match claimed.len() {
             0 => STORE_PAUSE,
             n if n == limit => LONGEST_SLEEP,
@@ -152,7 +152,7 @@ impl Dispatcher {
     async fn attempt(self, claimed: Claimed) {
         let begun = Instant::now();
         let parent = claimed.traceparent.as_deref();
-        let span = span::deliver(self.destination, claimed.attempt, parent);
+        let span = span::deliver(self.lane.kind, claimed.attempt, parent);
         let tried = AssertUnwindSafe(self.deliver(&claimed)).catch_unwind();
         let result = tried.instrument(span.clone()).await.unwrap_or_else(|_| {
             Err(CallError::of(
@@ -161,7 +161,7 @@ impl Dispatcher {
             ))
         });
         self.metrics.delivery_duration.observe(
-            (self.destination,),
+            (self.lane.kind,),
             begun.elapsed(),
             span::sampled(&span),
         );
@@ -184,7 +184,7 @@ impl Dispatcher {
     async fn settle(&self, attempted: Attempted) {
         let Attempted { claimed, result } = attempted;
         let breakers = &self.destinations.breakers;
-        breakers.ended(self.destination, result.as_ref().err(), claimed.ahead);
+        breakers.ended(&self.lane, result.as_ref().err(), claimed.ahead);
         let now = self.clock.unix();
         let (settlement, reason) = match &result {
             Ok(url) => (
@@ -221,7 +221,7 @@ impl Dispatcher {
         error: Option<&CallError>,
         reason: Option<DeadReason>,
     ) {
-        let destination = self.destination;
+        let destination = self.lane.kind;
         let attempt = |result| self.metrics.delivery_attempts.inc((destination, result));
         let end = |result| self.metrics.deliveries.inc((destination, result));
         let message = error.map_or("", |error| error.message.as_str());

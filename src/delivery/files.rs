@@ -9,6 +9,7 @@ use crate::assets::avatar::{Club, draw};
 use crate::client::{CallError, Health};
 use crate::clock::Clock;
 use crate::cycle::{Content, Payload};
+use crate::domain::delivery::Lane;
 use crate::store::Store;
 use crate::telemetry::labels::{Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
@@ -33,6 +34,8 @@ pub struct Destinations {
     pub store: Store,
     /// The wall clock.
     pub clock: Clock,
+    /// The ways out.
+    pub lanes: Vec<Lane>,
     /// Hold back what would only knock at a closed door.
     pub breakers: Breakers,
     /// The metrics.

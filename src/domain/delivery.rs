@@ -1,5 +1,7 @@
 //! Where things are delivered and how far a delivery has come.
 
+use std::sync::Arc;
+
 crate::labels! {
     /// A way out of the program. Order is kept per (destination, match).
     Destination {
@@ -8,6 +10,18 @@ crate::labels! {
         /// The avatar of a match: made first, then put beside the texts. A destination of its own,
         /// because making one can take minutes and must not hold up the texts.
         Avatars => "avatars",
+        /// What changed, to the subscribers of Redis.
+        Redis => "redis",
+        /// Matches that changed, to the calendar service over HTTP.
+        Calendar => "calendar",
+        /// What changed, to a webhook.
+        Webhook => "webhook",
+        /// Messages to a Discord channel.
+        Discord => "discord",
+        /// Messages by mail.
+        Mail => "mail",
+        /// Messages to a topic of ntfy.
+        Ntfy => "ntfy",
     }
 }
 
@@ -24,5 +38,105 @@ crate::labels! {
         Superseded => "superseded",
         /// Given up; a person can retry it.
         Dead => "dead",
+    }
+}
+
+/// What becomes of an older delivery that was not made yet when a newer one of its kind comes, to
+/// the same recipient and about the same match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Succession {
+    /// The newer one takes its place: it holds all that is true now.
+    Replaces,
+    /// The newer one waits for it.
+    Follows,
+}
+
+/// All matches that a cycle changed, to a service that reads them one message after the other.
+pub const MATCH_UPDATES: &str = "match_updates";
+
+/// What deliveries of this kind do with older ones.
+#[must_use]
+pub fn succession(kind: &str) -> Succession {
+    match kind {
+        MATCH_UPDATES => Succession::Follows,
+        _ => Succession::Replaces,
+    }
+}
+
+impl Destination {
+    /// Those that every daemon has; the others are there when the settings name them.
+    pub const ALWAYS: &'static [Self] = &[Self::Assets, Self::Avatars];
+}
+
+/// What fails together: a destination, or one of several of its kind, such as one webhook. Each has
+/// its own dispatcher and breaker.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane {
+    /// Which kind, as metrics tell it.
+    pub kind: Destination,
+    /// Which one, where there are several; never empty.
+    pub name: Option<Arc<str>>,
+}
+
+impl Lane {
+    /// The one with this name among several of a kind.
+    #[must_use]
+    pub fn named(kind: Destination, name: &str) -> Self {
+        Self {
+            kind,
+            name: (!name.is_empty()).then(|| name.into()),
+        }
+    }
+
+    /// How it is called in the store and by operators: `mail`, `webhook:club`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match &self.name {
+            None => self.kind.label().to_owned(),
+            Some(name) => format!("{}:{name}", self.kind),
+        }
+    }
+
+    /// The lane with this key.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        let (kind, name) = key.split_once(':').unwrap_or((key, ""));
+        Some(Self::named(Destination::from_label(kind)?, name))
+    }
+}
+
+impl From<Destination> for Lane {
+    fn from(kind: Destination) -> Self {
+        Self { kind, name: None }
+    }
+}
+
+impl std::fmt::Display for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.key())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_found_by_its_key() {
+        for &kind in Destination::ALL {
+            for lane in [Lane::from(kind), Lane::named(kind, "a:b c")] {
+                assert_eq!(Lane::from_key(&lane.key()), Some(lane));
+            }
+        }
+        assert_eq!(
+            Lane::named(Destination::Webhook, "club").key(),
+            "webhook:club"
+        );
+        assert_eq!(
+            Lane::from_key("webhook:"),
+            Some(Destination::Webhook.into())
+        );
+        assert_eq!(Lane::from_key("pigeon"), None);
+        assert_eq!(Lane::from_key(""), None);
     }
 }

@@ -9,7 +9,7 @@ use super::route::Site;
 use super::view::{AcceptedList, Changes, DeliveryPage, Paused, Retried};
 use super::{Response, json};
 use crate::domain::change::{Category, Priority};
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::delivery::{DeliveryState, Destination, Lane};
 use crate::store::{ChangeQuery, DeliveryQuery, NewTrigger, StoreError};
 use crate::telemetry::labels::TriggerSource;
 
@@ -50,6 +50,24 @@ pub async fn changes(site: &Site, query: Option<&str>) -> Response {
     }
 }
 
+/// A kind of destination, or one of several of its kind by its name.
+fn lane(key: &str) -> Result<Lane, String> {
+    let is_plain = |lane: &Lane| {
+        let name = lane.name.as_deref().unwrap_or_default();
+        lane.key() == key
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    Lane::from_key(key).filter(is_plain).ok_or_else(|| {
+        let kinds: Vec<_> = Destination::ALL.iter().map(|one| one.label()).collect();
+        format!(
+            "destination must be one of: {}; or one of them with a name, such as webhook:club",
+            kinds.join(", ")
+        )
+    })
+}
+
 /// Deliveries, newest first.
 pub async fn deliveries(site: &Site, query: Option<&str>) -> Response {
     let parameters = Parameters::new(query);
@@ -58,11 +76,7 @@ pub async fn deliveries(site: &Site, query: Option<&str>) -> Response {
             limit: parameters.limit()?,
             before: parameters.number("before")?,
             state: parameters.label("state", DeliveryState::from_label, DeliveryState::ALL)?,
-            destination: parameters.label(
-                "destination",
-                Destination::from_label,
-                Destination::ALL,
-            )?,
+            destination: parameters.text("destination").map(lane).transpose()?,
         })
     };
     let query = match parse() {

@@ -147,6 +147,13 @@ async fn refresh(store: &Store, metrics: &Metrics) {
 
 fn show_outbox(metrics: &Metrics, counts: &[crate::store::OutboxCount]) {
     for &destination in Destination::ALL {
+        // Of a destination that the settings no longer name something may be left.
+        if !metrics.delivers_to(destination) {
+            if !counts.iter().any(|c| c.destination == destination) {
+                continue;
+            }
+            metrics.deliver_to(destination);
+        }
         let mut oldest = f64::INFINITY;
         for &state in DeliveryState::ALL {
             let found = counts

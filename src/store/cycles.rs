@@ -280,7 +280,7 @@ fn commit(
             write_changes(tx, feed, id, changes)?;
             for delivery in deliveries {
                 let count = outbox::insert(tx, feed, write, delivery)?;
-                *superseded.entry(delivery.destination).or_default() += count;
+                *superseded.entry(delivery.lane.kind).or_default() += count;
             }
             release(tx, feed)?;
             triggers::serve(tx, counters, feed, write.upto, id, TriggerState::Done)?;

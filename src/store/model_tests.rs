@@ -7,10 +7,16 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::change::Priority;
+use crate::domain::delivery::{DeliveryState, Destination, Lane};
 use crate::telemetry::labels::TriggerSource;
 
 const CAPACITY: usize = 3;
+const ASSETS: Lane = Lane {
+    kind: Destination::Assets,
+    name: None,
+};
+
 /// More cycles than a run of operations has: nothing is forgotten.
 const HISTORY: usize = 100;
 const GIVE_UP_AFTER: u32 = 3;
@@ -230,10 +236,7 @@ impl Pair {
                 self.model.serve(upto, TriggerState::Done);
             }
             Op::Claim(portion) => {
-                let claimed = self
-                    .store
-                    .claim(Destination::Assets, self.model.now, portion)
-                    .await;
+                let claimed = self.store.claim(&ASSETS, self.model.now, portion).await;
                 let claimed: Vec<_> = claimed
                     .unwrap()
                     .iter()
@@ -364,7 +367,10 @@ impl Pair {
             gone: gone.to_vec(),
         };
         let deliveries = files.iter().map(|&(match_id, kind)| NewDelivery {
-            destination: Destination::Assets,
+            lane: Destination::Assets.into(),
+            recipient: String::new(),
+            priority: Priority::Low,
+            not_before: None,
             match_id,
             kind: kind.to_string(),
             digest: [0; 16],

@@ -8,7 +8,7 @@ use super::error::StoreError;
 pub const APPLICATION_ID: i32 = 0x4d4c_5073;
 
 /// Each entry brings the schema from its index to the next version.
-pub const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+pub const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// The schema version that this build reads and writes.
 #[must_use]
@@ -158,6 +158,15 @@ CREATE UNIQUE INDEX requests_by_id ON requests (feed, id);
 // Names are looked up in memory, see `names`.
 const VERSION_3: &str = "
 DROP INDEX requests_by_id;
+";
+
+// Messages to people: who gets them, how urgent they are, and when they may go out at the earliest.
+const VERSION_4: &str = "
+ALTER TABLE outbox ADD COLUMN recipient TEXT NOT NULL DEFAULT '';
+ALTER TABLE outbox ADD COLUMN priority TEXT NOT NULL DEFAULT 'low';
+ALTER TABLE outbox ADD COLUMN not_before REAL;
+DROP INDEX outbox_by_match;
+CREATE INDEX outbox_by_match ON outbox (feed, destination, match_id, recipient, id);
 ";
 
 /// Reads a value of the table `meta`.

@@ -2,9 +2,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::change::Priority;
+use crate::domain::delivery::{DeliveryState, Destination, Lane};
 use crate::domain::retry::next_delay;
 use crate::telemetry::labels::TriggerSource;
+
+const ASSETS: Lane = Lane {
+    kind: Destination::Assets,
+    name: None,
+};
 
 fn open(folder: &Path, queue_capacity: usize) -> Result<Store, OpenError> {
     Store::open(
@@ -64,7 +70,10 @@ fn due(limit: usize) -> Portion {
 
 fn file(match_id: i64, kind: &str, content: u8) -> NewDelivery {
     NewDelivery {
-        destination: Destination::Assets,
+        lane: Destination::Assets.into(),
+        recipient: String::new(),
+        priority: Priority::Low,
+        not_before: None,
         match_id,
         kind: kind.to_owned(),
         digest: [content; 16],
@@ -187,7 +196,7 @@ async fn the_outbox_keeps_order_and_supersedes() {
         .commit_cycle(cycle(1, 0, success(both)))
         .await
         .unwrap();
-    let claim = || store.claim(Destination::Assets, 10.0, due(10));
+    let claim = || store.claim(&ASSETS, 10.0, due(10));
     let claimed = claim().await.unwrap();
     let of = |claimed: &[Claimed]| -> Vec<(i64, String)> {
         claimed
@@ -234,7 +243,7 @@ async fn what_is_tried_ahead_of_its_schedule_and_fails_goes_on_as_if_it_had_not_
         .commit_cycle(cycle(1, 0, success(files)))
         .await
         .unwrap();
-    let claim = |limit, ahead| store.claim(Destination::Assets, 10.0, Portion { limit, ahead });
+    let claim = |limit, ahead| store.claim(&ASSETS, 10.0, Portion { limit, ahead });
     let later = |at: f64| Settlement::Retry {
         at,
         error: "x".to_owned(),
@@ -268,7 +277,7 @@ async fn a_row_that_ends_the_program_each_time_ends_too() {
         .unwrap();
     let (mut now, mut tries) = (10.0, 0);
     loop {
-        let claimed = store.claim(Destination::Assets, now, due(1)).await.unwrap();
+        let claimed = store.claim(&ASSETS, now, due(1)).await.unwrap();
         tries += 1;
         assert_eq!(claimed[0].attempt, tries);
         // The program ends here, and starts again.
@@ -287,14 +296,7 @@ async fn a_row_that_ends_the_program_each_time_ends_too() {
         .unwrap()[0];
     assert_eq!((row.state.as_str(), row.attempts), ("dead", tries));
     assert!(store.retry_dead(row.id, now).await.unwrap());
-    assert_eq!(
-        store
-            .claim(Destination::Assets, now, due(1))
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(store.claim(&ASSETS, now, due(1)).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -306,7 +308,7 @@ async fn a_not_before_that_the_schedule_does_not_have_is_due_at_the_start() {
     (write.ended, write.due) = (at, at);
     store.commit_cycle(write).await.unwrap();
     let portion = Portion { limit: 3, ahead: 0 };
-    let claimed = store.claim(Destination::Assets, at, portion).await.unwrap();
+    let claimed = store.claim(&ASSETS, at, portion).await.unwrap();
     // After one attempt an hour is the longest that a server can ask for.
     for (one, wait) in claimed.iter().zip([3_599.0, 3_601.0, 80_000.0]) {
         let later = Settlement::Retry {
@@ -347,10 +349,7 @@ async fn damaged_names_of_a_delivery_hold_up_no_other_and_no_start() {
             .commit_cycle(cycle(1, 0, success(files)))
             .await
             .unwrap();
-        let first = store
-            .claim(Destination::Assets, 10.0, due(1))
-            .await
-            .unwrap();
+        let first = store.claim(&ASSETS, 10.0, due(1)).await.unwrap();
         assert_eq!(first[0].id, 1);
         store.close().await.unwrap();
         drop(store);
@@ -360,7 +359,7 @@ async fn damaged_names_of_a_delivery_hold_up_no_other_and_no_start() {
         drop(connection);
         let store = open(folder.path(), 10).unwrap();
         store.recover(10.0).await.unwrap();
-        let claimed = store.claim(Destination::Assets, 1e6, due(9)).await.unwrap();
+        let claimed = store.claim(&ASSETS, 1e6, due(9)).await.unwrap();
         assert!(claimed.iter().any(|one| one.id == 3), "{column}");
         let all = DeliveryQuery {
             limit: 9,
@@ -451,11 +450,7 @@ async fn the_history_keeps_as_much_as_it_should() {
             .commit_cycle(cycle(n.unsigned_abs(), 0, success(files)))
             .await
             .unwrap();
-        for one in store
-            .claim(Destination::Assets, 1e9, due(10))
-            .await
-            .unwrap()
-        {
+        for one in store.claim(&ASSETS, 1e9, due(10)).await.unwrap() {
             store
                 .settle(one.id, 3.0, Settlement::Delivered { url: None })
                 .await
@@ -518,7 +513,7 @@ async fn what_is_settled_keeps_no_text_and_goes_with_its_cycle() {
         .await
         .unwrap();
     // Under way, one of them with a newer state behind it, while the history forgets their cycle.
-    let claimed = store.claim(Destination::Assets, 1e9, due(2)).await.unwrap();
+    let claimed = store.claim(&ASSETS, 1e9, due(2)).await.unwrap();
     for n in 2..=6 {
         let files = if n == 2 {
             vec![file(2, "a", 2)]
@@ -648,9 +643,11 @@ async fn an_export_that_is_interrupted_twice_is_not_taken_for_somebody_elses() {
 }
 
 #[tokio::test]
-async fn names_of_a_store_with_an_index_of_them_are_still_known() {
+async fn what_a_store_of_version_2_holds_is_still_known() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), 10).unwrap();
+    let planned = success(vec![file(1, "info", 1), file(2, "info", 1)]);
+    store.commit_cycle(cycle(1, 0, planned)).await.unwrap();
     let Taken::New(first) = store.accept_once(name(1), trigger(None)).await.unwrap() else {
         panic!("nobody had that name");
     };
@@ -660,7 +657,11 @@ async fn names_of_a_store_with_an_index_of_them_are_still_known() {
     let connection = rusqlite::Connection::open(&file).unwrap();
     connection
         .execute_batch(
-            "CREATE UNIQUE INDEX requests_by_id ON requests (feed, id); PRAGMA user_version = 2;",
+            "CREATE UNIQUE INDEX requests_by_id ON requests (feed, id); \
+             DROP INDEX outbox_by_match; ALTER TABLE outbox DROP COLUMN recipient; \
+             ALTER TABLE outbox DROP COLUMN priority; ALTER TABLE outbox DROP COLUMN not_before; \
+             CREATE INDEX outbox_by_match ON outbox (feed, destination, match_id, id); \
+             PRAGMA user_version = 2;",
         )
         .unwrap();
     drop(connection);
@@ -669,6 +670,12 @@ async fn names_of_a_store_with_an_index_of_them_are_still_known() {
     assert!(matches!(again, Taken::Repeat(accepted) if accepted.id == first.id));
     let other = store.accept_once(name(2), trigger(None)).await.unwrap();
     assert!(matches!(other, Taken::New(_)));
+    store.recover(10.0).await.unwrap();
+    let claimed = store.claim(&ASSETS, 10.0, due(9)).await.unwrap();
+    assert!(
+        claimed.iter().map(|one| one.match_id).eq([1, 2]),
+        "{claimed:?}"
+    );
     store.close().await.unwrap();
     let connection = rusqlite::Connection::open(&file).unwrap();
     let indexes: i64 = connection
@@ -694,4 +701,172 @@ async fn a_name_whose_trigger_found_no_place_is_not_known() {
         );
     }
     store.close().await.unwrap();
+}
+
+fn message(recipient: &str, match_id: i64, kind: &str, not_before: Option<f64>) -> NewDelivery {
+    NewDelivery {
+        lane: Destination::Mail.into(),
+        recipient: recipient.to_owned(),
+        priority: Priority::Critical,
+        not_before,
+        ..file(match_id, kind, 1)
+    }
+}
+
+async fn taken(store: &Store, lane: &Lane, now: f64, ahead: usize) -> Vec<(String, i64, String)> {
+    let portion = Portion { limit: 20, ahead };
+    let claimed = store.claim(lane, now, portion).await.unwrap();
+    let told = |one: Claimed| (one.recipient, one.match_id, one.kind);
+    claimed.into_iter().map(told).collect()
+}
+
+fn told(recipient: &str, match_id: i64, kind: &str) -> (String, i64, String) {
+    (recipient.to_owned(), match_id, kind.to_owned())
+}
+
+#[tokio::test]
+async fn recipients_do_not_wait_for_one_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let mail = Destination::Mail.into();
+    let both = vec![
+        message("anna", 7, "message", None),
+        message("bo", 7, "message", None),
+        message("bo", 7, "other", None),
+        message("bo", 0, "digest", None),
+        message("bo", 0, "alert", None),
+    ];
+    store
+        .commit_cycle(cycle(1, 1, success(both)))
+        .await
+        .unwrap();
+    let first = taken(&store, &mail, 1e6, 0).await;
+    assert_eq!(
+        first,
+        [
+            told("anna", 7, "message"),
+            told("bo", 7, "message"),
+            told("bo", 0, "digest"),
+            told("bo", 0, "alert"),
+        ],
+        "all but the second of one match to one reader"
+    );
+    let newer = vec![message("bo", 7, "message", None)];
+    store
+        .commit_cycle(cycle(2, 1, success(newer)))
+        .await
+        .unwrap();
+    let bo = store.deliveries(DeliveryQuery {
+        limit: 10,
+        ..DeliveryQuery::default()
+    });
+    let states: Vec<_> = bo
+        .await
+        .unwrap()
+        .into_iter()
+        .rev()
+        .map(|row| (row.recipient, row.state))
+        .collect();
+    let under_way = [
+        "running", "running", "pending", "running", "running", "pending",
+    ];
+    assert!(
+        states.iter().map(|one| one.1.as_str()).eq(under_way),
+        "{states:?}"
+    );
+    let outbox = store.outbox().await.unwrap();
+    assert!(
+        outbox.iter().all(|one| one.critical == one.count),
+        "{outbox:?}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_goes_out_before_its_time_nor_later_than_two_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let mail = Destination::Mail.into();
+    let empty = cycle(1, 1, success(vec![]));
+    let (ended, due) = (empty.ended, empty.due);
+    let all = vec![
+        message("a", 1, "message", Some(ended + 3_600.0)),
+        message("a", 2, "message", Some(ended - 3_600.0)),
+        message("a", 3, "message", Some(ended + 1e7)),
+        message("a", 4, "message", Some(f64::NAN)),
+    ];
+    store.commit_cycle(cycle(1, 1, success(all))).await.unwrap();
+    let at_once = [told("a", 2, "message"), told("a", 4, "message")];
+    assert_eq!(
+        taken(&store, &mail, due + 1.0, 10).await,
+        at_once,
+        "not even ahead of schedule"
+    );
+    // Times of the two clocks are the same after a start. What was under way is tried again.
+    store.recover(ended + 2.0).await.unwrap();
+    let soon = taken(&store, &mail, ended + 2.5, 0).await;
+    assert_eq!(
+        soon,
+        [told("a", 3, "message")],
+        "a time that nobody can have meant"
+    );
+    let before = taken(&store, &mail, ended + 3_599.0, 0).await;
+    assert_eq!(before, at_once);
+    let late = taken(&store, &mail, ended + 3_600.0, 0).await;
+    assert_eq!(late, [told("a", 1, "message")]);
+}
+
+#[tokio::test]
+async fn one_change_set_follows_another_and_a_lane_that_is_gone_gives_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let lanes = [
+        Lane::from(Destination::Redis),
+        Lane::named(Destination::Webhook, "club"),
+    ];
+    for n in 1..=2 {
+        let set = |lane: &Lane| NewDelivery {
+            lane: lane.clone(),
+            ..file(0, crate::domain::delivery::MATCH_UPDATES, 1)
+        };
+        let sets = lanes.iter().map(set).collect();
+        store
+            .commit_cycle(cycle(n, 1, success(sets)))
+            .await
+            .unwrap();
+    }
+    let now = 1e6;
+    let claimed = store.claim(&lanes[0], now, due(9)).await.unwrap();
+    assert_eq!(claimed.len(), 1, "one after the other");
+    let failed = Settlement::Retry {
+        at: now,
+        error: "no".to_owned(),
+    };
+    let state = store.settle(claimed[0].id, now, failed).await.unwrap();
+    assert_eq!(
+        state,
+        DeliveryState::Pending,
+        "the newer one does not replace it"
+    );
+    let of = |destination| DeliveryQuery {
+        limit: 9,
+        destination: Lane::from_key(destination),
+        ..DeliveryQuery::default()
+    };
+    for (key, rows) in [
+        ("webhook", 2),
+        ("webhook:club", 2),
+        ("webhook:clu", 0),
+        ("redis", 2),
+    ] {
+        let found = store.deliveries(of(key)).await.unwrap();
+        assert_eq!(found.len(), rows, "{key}");
+    }
+    let gone = store
+        .give_up_strays(vec!["redis".to_owned()], now)
+        .await
+        .unwrap();
+    assert_eq!(gone, [Destination::Webhook; 2]);
+    let dead = store.deliveries(of("webhook:club")).await.unwrap();
+    assert!(dead.iter().all(|row| row.state == "dead"), "{dead:?}");
+    assert!(store.retry_dead(dead[0].id, now).await.unwrap());
 }

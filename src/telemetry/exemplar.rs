@@ -129,6 +129,11 @@ impl<L: LabelSet> TracedHistogram<L> {
         }
     }
 
+    /// Has a series from now on, if there was none.
+    pub fn begin(&self, labels: L) {
+        self.histogram.begin(labels);
+    }
+
     /// Records a duration, and the trace that it was measured in if that was sampled.
     pub fn observe(&self, labels: L, duration: Duration, traced: Option<Traced>) {
         let value = duration.as_secs_f64();

@@ -57,7 +57,7 @@ impl<A: Label> LabelSet for (A,) {
         vec![A::NAME]
     }
     fn zeroes() -> Vec<Self> {
-        A::all().iter().map(|&a| (a,)).collect()
+        A::at_start().iter().map(|&a| (a,)).collect()
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
         f(&[self.0.text()])
@@ -75,9 +75,9 @@ impl<A: Label, B: Label> LabelSet for (A, B) {
         vec![A::NAME, B::NAME]
     }
     fn zeroes() -> Vec<Self> {
-        A::all()
+        A::at_start()
             .iter()
-            .flat_map(|&a| B::all().iter().map(move |&b| (a, b)))
+            .flat_map(|&a| B::at_start().iter().map(move |&b| (a, b)))
             .collect()
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
@@ -282,6 +282,11 @@ macro_rules! family {
                     family.look_up(labels);
                 }
                 family
+            }
+
+            /// Has a series from now on, if there was none.
+            pub fn begin(&self, labels: L) {
+                self.child(labels, |_| ());
             }
 
             /// Runs `f` on one series. It is made when it is first used, if it was not before.

@@ -22,15 +22,22 @@ pub trait Label: Copy + 'static {
 
     /// Its place among all values.
     fn index(self) -> usize;
+
+    /// The values whose series exist from the start; the others come with the part that they stand
+    /// for.
+    fn at_start() -> &'static [Self] {
+        Self::all()
+    }
 }
 
 macro_rules! label_names {
-    ($($set:ty => $name:literal),+ $(,)?) => {
+    ($($set:ty => $name:literal $(from $at_start:expr)?),+ $(,)?) => {
         $(impl Label for $set {
             const NAME: &'static str = $name;
             fn all() -> &'static [Self] { Self::ALL }
             fn text(self) -> &'static str { self.label() }
             fn index(self) -> usize { self as usize }
+            $(fn at_start() -> &'static [Self] { $at_start })?
         })+
     };
 }
@@ -49,7 +56,7 @@ label_names! {
     AttemptResult => "result",
     DeliveryResult => "result",
     DeadReason => "reason",
-    Dependency => "dependency",
+    Dependency => "dependency" from Dependency::ALWAYS,
     CallResult => "result",
     StoreError => "operation",
     Previous => "previous",
@@ -60,7 +67,7 @@ label_names! {
     RuleErrorKind => "kind",
     Category => "category",
     Priority => "priority",
-    Destination => "destination",
+    Destination => "destination" from Destination::ALWAYS,
     DeliveryState => "state",
 }
 
@@ -380,7 +387,25 @@ labels! {
         AvatarService => "avatar_service",
         /// Where files go.
         StorageService => "storage_service",
+        /// Redis.
+        Redis => "redis",
+        /// The calendar service.
+        Calendar => "calendar",
+        /// The receivers of webhooks.
+        Webhook => "webhook",
+        /// Discord.
+        Discord => "discord",
+        /// The mail server.
+        Mail => "mail",
+        /// The servers of ntfy.
+        Ntfy => "ntfy",
     }
+}
+
+impl Dependency {
+    /// Those whose series exist in every daemon.
+    pub const ALWAYS: &'static [Self] =
+        &[Self::ApiClient, Self::AvatarService, Self::StorageService];
 }
 
 labels! {

@@ -3,6 +3,7 @@
 //! The doc comment of a field is the family's HELP text.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::exemplar::{Exemplars, TracedHistogram};
 use super::family::{
@@ -41,6 +42,7 @@ macro_rules! catalogue {
         #[derive(Debug)]
         pub struct Metrics {
             registrar: Registrar,
+            destinations: AtomicUsize,
             $($(#[doc = $help])+ pub $field: $kind<$labels>,)+
         }
 
@@ -54,10 +56,13 @@ macro_rules! catalogue {
                     $(let buckets = { let _ = buckets; $buckets };)?
                     let $field = $kind::register(&mut to, $name, &[$($help),+], buckets);
                 )+
-                let metrics = Self { registrar: to, $($field),+ };
+                let metrics = Self { registrar: to, destinations: AtomicUsize::new(0), $($field),+ };
                 // Nothing is down before a probe has failed, nor what is not in use.
-                for &dependency in Dependency::ALL {
+                for &dependency in Dependency::ALWAYS {
                     metrics.dependency_up.set((dependency,), 1);
+                }
+                for &destination in Destination::ALWAYS {
+                    metrics.deliver_to(destination);
                 }
                 metrics
             }
@@ -246,6 +251,51 @@ impl Metrics {
         }
         let process = Box::new(super::process::ProcessCollector::new());
         self.registry().register(process).expect("called once");
+    }
+
+    /// Has the series of a destination from now on.
+    pub fn deliver_to(&self, destination: Destination) {
+        let this = (destination,);
+        self.delivery_duration.begin(this);
+        self.delivery_breaker_open.begin(this);
+        self.delivery_breaker_opened.begin(this);
+        self.delivery_retry_budget.begin(this);
+        self.delivery_latency.begin(this);
+        self.outbox_oldest_entry_timestamp.begin(this);
+        self.dead_letters.begin(this);
+        for &result in DeliveryResult::ALL {
+            self.deliveries.begin((destination, result));
+        }
+        for &result in AttemptResult::ALL {
+            self.delivery_attempts.begin((destination, result));
+        }
+        for &state in DeliveryState::ALL {
+            self.outbox_entries.begin((destination, state));
+        }
+        for &reason in DeadReason::ALL {
+            self.dead_letters_made.begin((destination, reason));
+        }
+        let bit = 1 << destination as usize;
+        self.destinations.fetch_or(bit, Ordering::Relaxed);
+    }
+
+    /// Whether there are series of a destination.
+    #[must_use]
+    pub fn delivers_to(&self, destination: Destination) -> bool {
+        let bit = 1 << destination as usize;
+        self.destinations.load(Ordering::Relaxed) & bit != 0
+    }
+
+    /// Has the series of another service from now on. It is not down before a probe has failed.
+    pub fn depend_on(&self, dependency: Dependency) {
+        let this = (dependency,);
+        for &result in CallResult::ALL {
+            self.client_requests.begin((dependency, result));
+        }
+        self.client_request_duration.begin(this);
+        self.client_retries.begin(this);
+        self.dependency_up.set(this, 1);
+        self.dependency_last_success_timestamp.begin(this);
     }
 
     /// The present values of every family.

@@ -9,7 +9,7 @@ use crate::commands::output::moment;
 use crate::commands::page::{Listing, Paging};
 use crate::commands::remote::{AdminListener, Asking};
 use crate::commands::table::View;
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::delivery::DeliveryState;
 
 const HELP: &str = concat!(
     "\
@@ -34,9 +34,8 @@ pub struct Arguments {
     #[arg(long)]
     #[arg(value_parser = PossibleValuesParser::new(DeliveryState::ALL.iter().map(|one| one.label())))]
     state: Option<String>,
-    /// Only to this destination
+    /// Only to this destination: assets, mail, webhook, …, or one of several such as webhook:club
     #[arg(long)]
-    #[arg(value_parser = PossibleValuesParser::new(Destination::ALL.iter().map(|one| one.label())))]
     destination: Option<String>,
     #[command(flatten)]
     listener: AdminListener,

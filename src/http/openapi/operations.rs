@@ -257,7 +257,11 @@ pub fn operators(schemas: &mut SchemaGenerator) -> Vec<Operation> {
     let categories: Vec<_> = Category::ALL.iter().map(|one| one.label()).collect();
     let priorities: Vec<_> = Priority::ALL.iter().map(|one| one.label()).collect();
     let states: Vec<_> = DeliveryState::ALL.iter().map(|one| one.label()).collect();
-    let destinations: Vec<_> = Destination::ALL.iter().map(|one| one.label()).collect();
+    let kinds: Vec<_> = Destination::ALL.iter().map(|one| one.label()).collect();
+    let destination = json!({
+        "type": "string",
+        "pattern": format!("^(({})(:[A-Za-z0-9._-]+)?)?$", kinds.join("|")),
+    });
     let operations = vec![
         Operation::get(
             Route::Changes,
@@ -280,7 +284,7 @@ pub fn operators(schemas: &mut SchemaGenerator) -> Vec<Operation> {
         .with(page())
         .with([
             query("state", "Only this state", all(&states)),
-            query("destination", "Only this destination", all(&destinations)),
+            query("destination", "Only this destination", destination),
         ]),
         Operation::post(
             Route::DeliveryRetry,

@@ -10,17 +10,24 @@ use rusqlite::{OptionalExtension, params};
 
 use super::Store;
 use super::error::StoreError;
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::change::Priority;
+use crate::domain::delivery::{DeliveryState, Destination, Lane};
 
 /// A delivery to be stored with the cycle that plans it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NewDelivery {
     /// Where to.
-    pub destination: Destination,
-    /// About which match.
+    pub lane: Lane,
+    /// To whom there, if it has more than one reader; else empty.
+    pub recipient: String,
+    /// About which match; 0 if about none in particular.
     pub match_id: i64,
-    /// What; a newer one of the same kind supersedes an older one of the same match.
+    /// What; [`succession`](crate::domain::delivery::succession) tells what becomes of an older one.
     pub kind: String,
+    /// How soon people must know.
+    pub priority: Priority,
+    /// Not before this time of the wall clock, Unix seconds.
+    pub not_before: Option<f64>,
     /// Of the content, to tell later whether it would be the same.
     pub digest: [u8; 16],
     /// Everything that the delivery needs, as JSON.
@@ -32,8 +39,8 @@ pub struct NewDelivery {
 pub struct Claimed {
     /// The id, the same at each attempt.
     pub id: i64,
-    /// Where to.
-    pub destination: Destination,
+    /// To whom there.
+    pub recipient: String,
     /// About which match.
     pub match_id: i64,
     /// What.
@@ -100,12 +107,16 @@ pub enum Settlement {
 pub struct DeliveryRow {
     /// The id.
     pub id: i64,
-    /// Where to.
+    /// Where to: the kind, with a name where there are several.
     pub destination: String,
-    /// About which match.
+    /// To whom there, by the stakeholder's id; empty where there is no more than one reader.
+    pub recipient: String,
+    /// About which match; 0 if about none in particular.
     pub match_id: i64,
     /// What.
     pub kind: String,
+    /// How soon people must know.
+    pub priority: String,
     /// The cycle that planned it.
     pub processing_id: String,
     /// How far it has come.
@@ -127,6 +138,8 @@ pub struct OutboxCount {
     pub state: DeliveryState,
     /// How many.
     pub count: usize,
+    /// How many of them are critical.
+    pub critical: usize,
     /// When the oldest was committed, Unix seconds.
     pub oldest: f64,
 }
@@ -140,25 +153,26 @@ pub struct DeliveryQuery {
     pub before: Option<i64>,
     /// Only in this state.
     pub state: Option<DeliveryState>,
-    /// Only to this destination.
-    pub destination: Option<Destination>,
+    /// Only to this destination: a lane, or all of a kind.
+    pub destination: Option<Lane>,
 }
 
 impl Store {
-    /// Takes deliveries that are due, the longest due first, none whose (destination, match) has an
-    /// older one that is not settled; then, if the portion allows it, the next that are not due. Their attempt is counted before
-    /// this returns, so that one that brings the process down comes to an end too.
+    /// Takes deliveries that are due, the longest due first, none whose (destination, recipient, match)
+    /// has an older one that is not settled; then, if the portion allows it, the next that are to be
+    /// tried again later. Their attempt is counted before this returns, so that one that brings the
+    /// process down comes to an end too.
     ///
     /// # Errors
     /// When the store cannot write.
     pub async fn claim(
         &self,
-        destination: Destination,
+        lane: &Lane,
         now: f64,
         portion: Portion,
     ) -> Result<Vec<Claimed>, StoreError> {
-        let feed = self.feed();
-        self.write(move |tx, _| work::claim(tx, &feed, destination, now, portion))
+        let (feed, key) = (self.feed(), lane.key());
+        self.write(move |tx, _| work::claim(tx, &feed, &key, now, portion))
             .await
     }
 
@@ -180,14 +194,15 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn next_due(&self, destination: Destination) -> Result<Option<f64>, StoreError> {
+    pub async fn next_due(&self, lane: &Lane) -> Result<Option<f64>, StoreError> {
+        let key = lane.key();
         self.read(move |c, feed| {
             let first = work::FIRST_OF_ITS_MATCH;
             Ok(c.prepare_cached(&format!(
                 "SELECT min(next_attempt) FROM outbox AS o WHERE feed = ?1 AND destination = ?2 \
                  AND state = 'pending' AND {first}"
             ))?
-            .query_row(params![feed, destination.label()], |row| row.get(0))?)
+            .query_row(params![feed, key], |row| row.get(0))?)
         })
         .await
     }
@@ -200,6 +215,20 @@ impl Store {
     /// When the store cannot write.
     pub async fn recover(&self, now: f64) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
         self.write(move |tx, _| work::recover(tx, now)).await
+    }
+
+    /// Gives up what waits for lanes that are not among `lanes` (by key): nobody would ever take it.
+    /// Returns how many of each kind.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn give_up_strays(
+        &self,
+        lanes: Vec<String>,
+        now: f64,
+    ) -> Result<Vec<Destination>, StoreError> {
+        self.write(move |tx, _| work::give_up_strays(tx, &lanes, now))
+            .await
     }
 
     /// Gives a dead delivery a new life; false if there is no dead one with this id.

@@ -5,11 +5,12 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::work::{attempts, lossy, lossy_or_none};
 use super::{DeliveryQuery, DeliveryRow, OutboxCount};
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::delivery::{DeliveryState, Lane};
 use crate::store::error::StoreError;
 
 pub(super) const DELIVERY: &str = "SELECT id, destination, match_id, kind, processing_id, state, attempts, \
-    CASE WHEN state IN ('pending', 'running') THEN next_attempt END, last_error FROM outbox";
+    CASE WHEN state IN ('pending', 'running') THEN next_attempt END, last_error, priority, \
+    recipient FROM outbox";
 
 pub(in crate::store) fn delivery_row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
@@ -22,6 +23,8 @@ pub(in crate::store) fn delivery_row(row: &Row<'_>) -> rusqlite::Result<Delivery
         attempts: attempts(row.get(6)?),
         next_attempt: row.get(7)?,
         last_error: lossy_or_none(row.get_ref(8)?),
+        priority: lossy(row.get_ref(9)?),
+        recipient: lossy(row.get_ref(10)?),
     })
 }
 
@@ -43,10 +46,16 @@ pub(in crate::store) fn deliveries(
         " AND state = ?",
         query.state.map(|x| x.label().to_owned().into()),
     );
-    only(
-        " AND destination = ?",
-        query.destination.map(|x| x.label().to_owned().into()),
-    );
+    if let Some(lane) = &query.destination {
+        only(" AND (destination = ?", Some(lane.key().into()));
+        // A kind stands for all of its lanes.
+        let prefix = format!("{}:", lane.key());
+        only(
+            " OR substr(destination, 1, length(?))",
+            Some(prefix.clone().into()),
+        );
+        only(" = ?)", Some(prefix.into()));
+    }
     sql.push_str(" ORDER BY id DESC LIMIT ?");
     values.push(i64::try_from(query.limit).unwrap_or(i64::MAX).into());
     let mut statement = c.prepare_cached(&sql)?;
@@ -56,24 +65,36 @@ pub(in crate::store) fn deliveries(
 
 pub(in crate::store) fn counts(c: &Connection, feed: &str) -> Result<Vec<OutboxCount>, StoreError> {
     let mut statement = c.prepare_cached(
-        "SELECT destination, state, count(*), min(created) FROM outbox WHERE feed = ?1 \
-         GROUP BY destination, state",
+        "SELECT destination, state, count(*), min(created), sum(priority = 'critical') \
+         FROM outbox WHERE feed = ?1 GROUP BY destination, state",
     )?;
     let mut rows = statement.query([feed])?;
-    let mut found = Vec::new();
+    let mut found: Vec<OutboxCount> = Vec::new();
     while let Some(row) = rows.next()? {
         let (destination, state) = (lossy(row.get_ref(0)?), lossy(row.get_ref(1)?));
-        let destination = Destination::from_label(&destination);
+        let destination = Lane::from_key(&destination).map(|lane| lane.kind);
         // What is damaged is counted nowhere, and hides no other.
         let Some((destination, state)) = destination.zip(DeliveryState::from_label(&state)) else {
             continue;
         };
-        found.push(OutboxCount {
+        let this = OutboxCount {
             destination,
             state,
             count: row.get(2)?,
+            critical: row.get(4)?,
             oldest: row.get(3)?,
-        });
+        };
+        let same = |other: &&mut OutboxCount| {
+            other.destination == this.destination && other.state == this.state
+        };
+        match found.iter_mut().find(same) {
+            None => found.push(this),
+            Some(other) => {
+                other.count += this.count;
+                other.critical += this.critical;
+                other.oldest = other.oldest.min(this.oldest);
+            }
+        }
     }
     Ok(found)
 }

@@ -1,18 +1,20 @@
 //! The life of an entry: stored, claimed, settled.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Claimed, NewDelivery, Portion, Settlement};
-use crate::domain::delivery::{DeliveryState, Destination};
+use crate::domain::delivery::{DeliveryState, Destination, Lane, Succession, succession};
 use crate::domain::retry::{longest_delay, next_delay};
 use crate::store::cycles::CycleWrite;
 use crate::store::error::StoreError;
 
-/// Nothing older of the same match waits or is under way; the entry is called `o`.
+/// Nothing older of the same match and recipient waits or is under way; the entry is called `o`.
+/// What is about no match in particular waits only for its own kind.
 pub(super) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM outbox AS older \
     WHERE older.feed = o.feed AND older.destination = o.destination \
-    AND older.match_id = o.match_id AND older.id < o.id \
+    AND older.match_id = o.match_id AND older.recipient = o.recipient AND older.id < o.id \
+    AND (o.match_id <> 0 OR older.kind = o.kind) \
     AND older.state IN ('pending', 'running'))";
 
 /// Settled entries of cycles that the history no longer holds.
@@ -22,6 +24,11 @@ const FORGOTTEN: &str = "DELETE FROM outbox WHERE state IN ('delivered', 'supers
 
 const INTERRUPTED: &str = "the program ended during the attempt";
 
+/// The longest that a "not before" is believed: a digest of tomorrow, after quiet hours.
+const LONGEST_WAIT: f64 = 2.0 * 24.0 * 3600.0;
+
+const STRAY: &str = "the settings no longer name this destination";
+
 /// Stores a delivery; what it makes obsolete and is not under way is superseded. Returns how many
 /// that are.
 pub(in crate::store) fn insert(
@@ -30,16 +37,58 @@ pub(in crate::store) fn insert(
     cycle: &CycleWrite,
     new: &NewDelivery,
 ) -> Result<usize, StoreError> {
-    let destination = new.destination.label();
+    let superseded = match succession(&new.kind) {
+        Succession::Follows => 0,
+        Succession::Replaces => supersede(tx, feed, cycle, new)?,
+    };
+    let wait = new.not_before.map_or(0.0, |at| (at - cycle.ended).max(0.0));
+    tx.prepare_cached(
+        "INSERT INTO outbox (feed, destination, recipient, match_id, kind, priority, \
+         processing_id, state, created, next_attempt, not_before, traceparent, digest, payload) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        feed,
+        new.lane.key(),
+        new.recipient,
+        new.match_id,
+        new.kind,
+        new.priority.label(),
+        cycle.record.processing_id,
+        cycle.ended,
+        cycle.due + wait,
+        new.not_before,
+        cycle.traceparent,
+        new.digest,
+        new.payload
+    ])?;
+    if matches!(new.lane.kind, Destination::Assets | Destination::Avatars) {
+        tx.prepare_cached(
+            "INSERT INTO assets (feed, match_id, kind, planned) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO UPDATE SET planned = excluded.planned",
+        )?
+        .execute(params![feed, new.match_id, new.kind, new.digest])?;
+    }
+    Ok(superseded)
+}
+
+fn supersede(
+    tx: &Connection,
+    feed: &str,
+    cycle: &CycleWrite,
+    new: &NewDelivery,
+) -> Result<usize, StoreError> {
+    let key = new.lane.key();
     let superseded = tx
         .prepare_cached(
-            "UPDATE outbox SET state = 'superseded', settled = ?5, payload = NULL \
-             WHERE feed = ?1 AND destination = ?2 AND match_id = ?3 AND kind = ?4 \
-             AND state IN ('pending', 'dead')",
+            "UPDATE outbox SET state = 'superseded', settled = ?6, payload = NULL \
+             WHERE feed = ?1 AND destination = ?2 AND recipient = ?3 AND match_id = ?4 \
+             AND kind = ?5 AND state IN ('pending', 'dead')",
         )?
         .execute(params![
             feed,
-            destination,
+            key,
+            new.recipient,
             new.match_id,
             new.kind,
             cycle.ended
@@ -48,30 +97,8 @@ pub(in crate::store) fn insert(
         tx.prepare_cached(&format!(
             "{FORGOTTEN} AND feed = ?1 AND destination = ?2 AND match_id = ?3"
         ))?
-        .execute(params![feed, destination, new.match_id])?;
+        .execute(params![feed, key, new.match_id])?;
     }
-    tx.prepare_cached(
-        "INSERT INTO outbox (feed, destination, match_id, kind, processing_id, state, created, \
-         next_attempt, traceparent, digest, payload) \
-         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7, ?8, ?9, ?10)",
-    )?
-    .execute(params![
-        feed,
-        destination,
-        new.match_id,
-        new.kind,
-        cycle.record.processing_id,
-        cycle.ended,
-        cycle.due,
-        cycle.traceparent,
-        new.digest,
-        new.payload
-    ])?;
-    tx.prepare_cached(
-        "INSERT INTO assets (feed, match_id, kind, planned) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT DO UPDATE SET planned = excluded.planned",
-    )?
-    .execute(params![feed, new.match_id, new.kind, new.digest])?;
     Ok(superseded)
 }
 
@@ -93,34 +120,32 @@ pub(super) fn attempts(stored: i64) -> u32 {
 pub(in crate::store) fn claim(
     tx: &Connection,
     feed: &str,
-    destination: Destination,
+    lane: &str,
     now: f64,
     portion: Portion,
 ) -> Result<Vec<Claimed>, StoreError> {
     let mut statement = tx.prepare_cached(&format!(
-        "SELECT id, match_id, kind, attempts, created, traceparent, payload, next_attempt > ?3 \
-         FROM outbox AS o WHERE feed = ?1 AND destination = ?2 AND state = 'pending' \
-         AND next_attempt <= ?4 AND {FIRST_OF_ITS_MATCH} ORDER BY next_attempt, id LIMIT ?5"
+        "SELECT id, match_id, kind, attempts, created, traceparent, payload, next_attempt > ?3, \
+         recipient FROM outbox AS o WHERE feed = ?1 AND destination = ?2 AND state = 'pending' \
+         AND next_attempt <= ?4 AND (next_attempt <= ?3 OR not_before IS NULL OR attempts > 0) \
+         AND {FIRST_OF_ITS_MATCH} ORDER BY next_attempt, id LIMIT ?5"
     ))?;
     let limit = i64::try_from(portion.limit).unwrap_or(i64::MAX);
     let horizon = if portion.ahead > 0 { f64::MAX } else { now };
     let mut claimed: Vec<Claimed> = statement
-        .query_map(
-            params![feed, destination.label(), now, horizon, limit],
-            |row| {
-                Ok(Claimed {
-                    id: row.get(0)?,
-                    destination,
-                    match_id: row.get(1)?,
-                    kind: lossy(row.get_ref(2)?),
-                    attempt: attempts(row.get(3)?).saturating_add(1),
-                    created: row.get(4)?,
-                    traceparent: lossy_or_none(row.get_ref(5)?),
-                    payload: lossy(row.get_ref(6)?),
-                    ahead: row.get(7)?,
-                })
-            },
-        )?
+        .query_map(params![feed, lane, now, horizon, limit], |row| {
+            Ok(Claimed {
+                id: row.get(0)?,
+                recipient: lossy(row.get_ref(8)?),
+                match_id: row.get(1)?,
+                kind: lossy(row.get_ref(2)?),
+                attempt: attempts(row.get(3)?).saturating_add(1),
+                created: row.get(4)?,
+                traceparent: lossy_or_none(row.get_ref(5)?),
+                payload: lossy(row.get_ref(6)?),
+                ahead: row.get(7)?,
+            })
+        })?
         .collect::<Result<_, _>>()?;
     // They come last, in the order in which they will be due.
     let due = claimed.iter().take_while(|one| !one.ahead).count();
@@ -223,14 +248,18 @@ fn end(tx: &Connection, id: i64, now: f64, state: &str, error: &str) -> Result<(
     Ok(())
 }
 
+/// Whether a newer one takes its place.
 fn has_newer(tx: &Connection, id: i64) -> Result<bool, StoreError> {
-    Ok(tx
+    let newer: Option<String> = tx
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM outbox AS o JOIN outbox AS n \
+            "SELECT o.kind FROM outbox AS o JOIN outbox AS n \
              ON n.feed = o.feed AND n.destination = o.destination AND n.match_id = o.match_id \
-             AND n.kind = o.kind AND n.id > o.id WHERE o.id = ?1)",
+             AND n.recipient = o.recipient AND n.kind = o.kind AND n.id > o.id \
+             WHERE o.id = ?1 LIMIT 1",
         )?
-        .query_row([id], |row| row.get(0))?)
+        .query_row([id], |row| Ok(lossy(row.get_ref(0)?)))
+        .optional()?;
+    Ok(newer.is_some_and(|kind| succession(&kind) == Succession::Replaces))
 }
 
 pub(in crate::store) fn recover(
@@ -258,8 +287,8 @@ pub(in crate::store) fn recover(
         };
         let state = settle(tx, id, now, &settlement)?;
         // A damaged name is nobody's, and holds up no start.
-        if let Some(destination) = Destination::from_label(&destination) {
-            recovered.push((destination, state));
+        if let Some(lane) = Lane::from_key(&destination) {
+            recovered.push((lane.kind, state));
         }
     }
     bring_forward(tx, now)?;
@@ -279,10 +308,41 @@ fn bring_forward(tx: &Connection, now: f64) -> Result<(), StoreError> {
          WHERE state = 'pending' AND attempts = ?2 AND next_attempt > ?3",
     )?;
     for stored in tried {
+        if stored == 0 {
+            continue;
+        }
         let latest = now + longest_delay(attempts(stored)).as_secs_f64();
         bring.execute(params![now, stored, latest])?;
     }
+    tx.prepare_cached(
+        "UPDATE outbox SET next_attempt = CASE WHEN not_before BETWEEN ?1 AND ?2 \
+         THEN not_before ELSE ?1 END \
+         WHERE state = 'pending' AND attempts = 0 AND next_attempt > ?1",
+    )?
+    .execute([now, now + LONGEST_WAIT])?;
     Ok(())
+}
+
+pub(in crate::store) fn give_up_strays(
+    tx: &Connection,
+    lanes: &[String],
+    now: f64,
+) -> Result<Vec<Destination>, StoreError> {
+    let mut statement =
+        tx.prepare_cached("SELECT id, destination FROM outbox WHERE state = 'pending'")?;
+    let waiting: Vec<(i64, String)> = statement
+        .query_map([], |row| Ok((row.get(0)?, lossy(row.get_ref(1)?))))?
+        .collect::<Result<_, _>>()?;
+    let mut strays = Vec::new();
+    for (id, key) in waiting {
+        if !lanes.contains(&key)
+            && let Some(lane) = Lane::from_key(&key)
+        {
+            end(tx, id, now, "dead", STRAY)?;
+            strays.push(lane.kind);
+        }
+    }
+    Ok(strays)
 }
 
 pub(in crate::store) fn retry_dead(tx: &Connection, id: i64, now: f64) -> Result<bool, StoreError> {
