@@ -131,6 +131,21 @@ impl Health {
     }
 }
 
+/// What is delivered by means of a neighbour.
+fn waits_for(dependency: Dependency) -> &'static [Destination] {
+    match dependency {
+        Dependency::ApiClient => &[],
+        Dependency::AvatarService => &[Destination::Avatars],
+        Dependency::StorageService => &[Destination::Assets, Destination::Avatars],
+        Dependency::Redis => &[Destination::Redis],
+        Dependency::Calendar => &[Destination::Calendar],
+        Dependency::Webhook => &[Destination::Webhook],
+        Dependency::Discord => &[Destination::Discord],
+        Dependency::Mail => &[Destination::Mail],
+        Dependency::Ntfy => &[Destination::Ntfy],
+    }
+}
+
 /// Asks the neighbours, each at its own pace.
 #[derive(Debug)]
 pub struct Prober {
@@ -219,21 +234,10 @@ impl Prober {
             dependency = dependency.label(),
             "{dependency} answers again"
         );
-        let waiting: &[Destination] = match dependency {
-            Dependency::ApiClient => &[],
-            Dependency::AvatarService => &[Destination::Avatars],
-            Dependency::StorageService => &[Destination::Assets, Destination::Avatars],
-            Dependency::Redis
-            | Dependency::Calendar
-            | Dependency::Webhook
-            | Dependency::Discord
-            | Dependency::Mail
-            | Dependency::Ntfy => &[],
-        };
-        for &destination in waiting {
-            self.destinations
-                .breakers
-                .answers_again(&destination.into());
+        for lane in &self.destinations.lanes {
+            if waits_for(dependency).contains(&lane.kind) {
+                self.destinations.breakers.answers_again(lane);
+            }
         }
         self.status.wake_deliveries();
     }

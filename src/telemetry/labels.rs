@@ -25,6 +25,7 @@ pub trait Label: Copy + 'static {
 
     /// The values whose series exist from the start; the others come with the part that they stand
     /// for.
+    #[must_use]
     fn at_start() -> &'static [Self] {
         Self::all()
     }
