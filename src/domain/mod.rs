@@ -6,6 +6,7 @@ pub mod change;
 pub mod compare;
 pub mod delivery;
 pub mod matchlist;
+pub mod notify;
 pub mod plan;
 pub mod retry;
 pub mod schedule;

@@ -15,6 +15,7 @@ mod wording;
 
 pub use diff::{Anomalies, Diff, Kept, KnownMatch, Upsert, diff};
 pub use hold::{HoldReason, hold_reason};
+pub use referees::contact_fields;
 pub use rules::{Rules, changes};
 pub use summary::{Counts, summary};
 

@@ -191,6 +191,28 @@ fn assignments(keys: &Keys, before: &[Referee], now: &[Referee]) -> Option<Findi
 
 /// The contact data of referees on both sides differ. Names the fields, never the values.
 fn contacts(keys: &Keys, before: &[Referee], now: &[Referee]) -> Option<Finding> {
+    let (names, referees) = contact_difference(keys, before, now);
+    if referees == 0 {
+        return None;
+    }
+    let referees = count(referees, "referee", "referees");
+    let sentence = format!("Contact data of {referees} changed: {}.", names.join(", "));
+    Some(Finding::of_field(Category::ContactChange, FIELD, sentence))
+}
+
+/// The raw names of the contact fields that differ for somebody who is on both sides, in the order
+/// of [`CONTACT_FIELDS`].
+#[must_use]
+pub fn contact_fields(before: &[Referee], now: &[Referee]) -> Vec<&'static str> {
+    contact_difference(&Keys::of(before, now), before, now).0
+}
+
+/// The fields that differ, and for how many referees any does.
+fn contact_difference(
+    keys: &Keys,
+    before: &[Referee],
+    now: &[Referee],
+) -> (Vec<&'static str>, usize) {
     let [old, new] = [before, now].map(|side| keys.sorted(side));
     let mut differs = [false; CONTACT_FIELDS.len()];
     let mut referees = 0;
@@ -204,17 +226,11 @@ fn contacts(keys: &Keys, before: &[Referee], now: &[Referee]) -> Option<Finding>
         let count = fields.inspect(|&field| differs[field] = true).count();
         referees += usize::from(count > 0);
     }
-    if referees == 0 {
-        return None;
-    }
     let names = CONTACT_FIELDS
         .iter()
         .zip(differs)
         .filter(|(_, differs)| *differs);
-    let names: Vec<&str> = names.map(|(name, _)| *name).collect();
-    let referees = count(referees, "referee", "referees");
-    let sentence = format!("Contact data of {referees} changed: {}.", names.join(", "));
-    Some(Finding::of_field(Category::ContactChange, FIELD, sentence))
+    (names.map(|(name, _)| *name).collect(), referees)
 }
 
 fn same_person(a: &Keyed<'_>, b: &Keyed<'_>) -> bool {

@@ -1,0 +1,156 @@
+//! Merges a message that was not sent with a newer one.
+
+use super::joined::{differences, joined};
+use super::message::{AlertNews, MatchNews, Message, MessageKind, News, Subject};
+use crate::domain::change::{Category, Priority};
+
+impl Message {
+    /// One message that tells from what was before `older` to what is now after `newer`, or none if
+    /// that is the same: A→B and B→A is nothing, and so is a match that came and went.
+    ///
+    /// What only one of them tells is kept. An alert that is over before anybody heard of it is
+    /// nothing; one that comes back is told, whatever was not told before.
+    #[must_use]
+    pub fn merged(older: Self, newer: Self) -> Option<Self> {
+        match (older.kind, newer.kind) {
+            (MessageKind::Test, _) => return Some(newer),
+            (_, MessageKind::Test) => return Some(older),
+            _ => {}
+        }
+        let language = newer.language;
+        let urgent = older.priority.min(newer.priority);
+        let matches = all_matches(older.matches, newer.matches);
+        let alerts = all_alerts(older.alerts, newer.alerts);
+        let kind = match (&matches[..], &alerts[..]) {
+            ([], []) => return None,
+            ([_], _) if newer.kind == MessageKind::Changes => MessageKind::Changes,
+            ([_, ..], _) => MessageKind::Digest,
+            ([], alerts) if alerts.iter().any(|alert| alert.until.is_none()) => MessageKind::Alert,
+            ([], _) => MessageKind::Recovery,
+        };
+        let of_matches = matches.iter().map(MatchNews::priority).min();
+        let priority = match of_matches {
+            Some(priority) if alerts.is_empty() => priority,
+            _ => urgent,
+        };
+        Some(Self {
+            kind,
+            language,
+            priority,
+            matches,
+            alerts,
+        })
+    }
+
+    /// One digest of the messages of one reader, in the order in which they were made; the matches
+    /// by day and kick-off. `None` if nothing is left to tell.
+    #[must_use]
+    pub fn digest(messages: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut all = messages
+            .into_iter()
+            .fold(None, |sum: Option<Self>, next| match sum {
+                Some(sum) => Self::merged(sum, next),
+                None => Some(next),
+            })?;
+        if !all.matches.is_empty() {
+            all.kind = MessageKind::Digest;
+        }
+        // A match of an unknown day comes last.
+        all.matches.sort_by_cached_key(|m| {
+            (
+                m.date.is_empty(),
+                m.date.clone(),
+                m.kickoff.clone(),
+                m.match_id,
+            )
+        });
+        Some(all)
+    }
+}
+
+/// Merges what both tell of one match; what only one tells is kept, the older first.
+fn all_matches(older: Vec<MatchNews>, newer: Vec<MatchNews>) -> Vec<MatchNews> {
+    let mut all: Vec<Option<MatchNews>> = older.into_iter().map(Some).collect();
+    for next in newer {
+        let same =
+            |m: &&mut Option<MatchNews>| m.as_ref().is_some_and(|m| m.match_id == next.match_id);
+        match all.iter_mut().find(same) {
+            Some(place) => *place = place.take().and_then(|older| of_one_match(older, next)),
+            None => all.push(Some(next)),
+        }
+    }
+    all.into_iter().flatten().collect()
+}
+
+fn all_alerts(older: Vec<AlertNews>, newer: Vec<AlertNews>) -> Vec<AlertNews> {
+    let mut all = older;
+    for next in newer {
+        let same = |a: &AlertNews| (a.kind, &a.subject) == (next.kind, &next.subject);
+        let Some(at) = all.iter().position(same) else {
+            all.push(next);
+            continue;
+        };
+        match (&all[at].until, &next.until) {
+            // Nobody heard that it was wrong.
+            (None, Some(_)) => drop(all.remove(at)),
+            // It is wrong for as long as was to be told already.
+            (None, None) => {
+                let since = std::mem::take(&mut all[at].since);
+                all[at] = AlertNews { since, ..next };
+            }
+            (Some(_), _) => all[at] = next,
+        }
+    }
+    all
+}
+
+fn of_one_match(older: MatchNews, newer: MatchNews) -> Option<MatchNews> {
+    if older.is_new && newer.is_gone {
+        return None;
+    }
+    let came_back = older.is_gone && newer.is_new;
+    let is_new = older.is_new || (newer.is_new && !came_back);
+    let later = if came_back {
+        differences(&older, &newer)
+    } else {
+        newer.news.clone()
+    };
+    let mut news = older.news;
+    if came_back {
+        news.retain(|news| news.subject() != Subject::Match);
+    }
+    for next in later {
+        match news.iter().position(|n| n.subject() == next.subject()) {
+            None => news.push(next),
+            Some(at) => match joined(&news[at], next) {
+                Some(joined) => news[at] = joined,
+                None => drop(news.remove(at)),
+            },
+        }
+    }
+    if is_new {
+        news = of_new_match(news);
+    }
+    let merged = MatchNews {
+        is_new,
+        news,
+        ..newer
+    };
+    (!merged.news.is_empty()).then_some(merged)
+}
+
+/// Who hears of a match for the first time is told what it is, and not what it was before that.
+fn of_new_match(mut news: Vec<News>) -> Vec<News> {
+    let has_referees = news.iter().any(|n| n.subject() == Subject::Referees);
+    news.retain(|news| match news.subject() {
+        Subject::Match => !(has_referees && news.category == Category::NewMatch),
+        Subject::Referees => true,
+        _ => news.is_called_off(),
+    });
+    let says_new = |n: &News| matches!(n.subject(), Subject::Match | Subject::Referees);
+    if !news.iter().any(says_new) {
+        // Its referees were withdrawn again.
+        news.insert(0, News::of(Category::NewMatch, Priority::Low));
+    }
+    news
+}

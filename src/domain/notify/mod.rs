@@ -1,0 +1,17 @@
+//! What people and services are told of a change.
+//!
+//! A [`Message`] is made from the changes of one match, stored in the outbox, and merged with a newer
+//! one of the same match as long as it was not sent. It holds names and values as they are; only when
+//! it is sent is it put into words, for one language and one form.
+
+mod gather;
+mod joined;
+mod merge;
+mod message;
+
+pub use message::{
+    AlertKind, AlertNews, Language, MatchNews, Message, MessageKind, News, Person, Status, Subject,
+};
+
+#[cfg(test)]
+mod tests;
