@@ -9,6 +9,7 @@ pub mod matchlist;
 pub mod notify;
 pub mod plan;
 pub mod retry;
+pub mod routing;
 pub mod schedule;
 pub mod texts;
 
