@@ -49,16 +49,30 @@ pub enum Succession {
     Replaces,
     /// The newer one waits for it.
     Follows,
+    /// The newer one tells what it would have told, too.
+    Merges {
+        /// Also what one would have told that was given up.
+        also_dead: bool,
+    },
 }
 
 /// All matches that a cycle changed, to a service that reads them one message after the other.
 pub const MATCH_UPDATES: &str = "match_updates";
+
+/// A message to a person about one match.
+pub const MESSAGE: &str = "message";
+
+/// A message to a person about what was gathered over a time.
+pub const DIGEST: &str = "digest";
 
 /// What deliveries of this kind do with older ones.
 #[must_use]
 pub fn succession(kind: &str) -> Succession {
     match kind {
         MATCH_UPDATES => Succession::Follows,
+        MESSAGE => Succession::Merges { also_dead: true },
+        // Its matches differ each time: what was given up would be told for ever.
+        DIGEST => Succession::Merges { also_dead: false },
         _ => Succession::Replaces,
     }
 }

@@ -278,8 +278,14 @@ fn commit(
                 write_snapshot(tx, feed, snapshot)?;
             }
             write_changes(tx, feed, id, changes)?;
+            let origin = outbox::Origin {
+                processing_id: id,
+                at: write.ended,
+                due: write.due,
+                traceparent: write.traceparent.as_deref(),
+            };
             for delivery in deliveries {
-                let count = outbox::insert(tx, feed, write, delivery)?;
+                let count = outbox::insert(tx, feed, &origin, delivery)?;
                 *superseded.entry(delivery.lane.kind).or_default() += count;
             }
             release(tx, feed)?;

@@ -177,6 +177,14 @@ pub fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreE
         .optional()?)
 }
 
+/// Removes a value of the table `meta`.
+pub fn remove_meta(connection: &Connection, key: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM meta WHERE key = ?1")?
+        .execute([key])?;
+    Ok(())
+}
+
 /// Writes a value of the table `meta`.
 pub fn put_meta(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
     connection

@@ -870,3 +870,123 @@ async fn one_change_set_follows_another_and_a_lane_that_is_gone_gives_up() {
     assert!(dead.iter().all(|row| row.state == "dead"), "{dead:?}");
     assert!(store.retry_dead(dead[0].id, now).await.unwrap());
 }
+
+fn news(match_id: i64, before: &str, now: &str) -> NewDelivery {
+    use crate::domain::change::Category;
+    use crate::domain::notify::{Language, MatchNews, Message, News, Stored};
+    let news = News {
+        previous_value: Some(before.to_owned()),
+        current_value: Some(now.to_owned()),
+        field_name: Some("avsparkstid".to_owned()),
+        category: Category::TimeChange,
+        priority: Priority::High,
+        previous_name: None,
+        current_name: None,
+        contact_fields: Vec::new(),
+    };
+    let told = MatchNews {
+        match_id,
+        news: vec![news],
+        ..MatchNews::default()
+    };
+    let stored = Stored::of(&Message::changes(Language::English, told));
+    NewDelivery {
+        payload: stored.payload,
+        priority: stored.priority,
+        ..message("anna", match_id, crate::domain::delivery::MESSAGE, None)
+    }
+}
+
+/// What a message says of the kick-off.
+fn says(claimed: &[Claimed]) -> Vec<String> {
+    let one = |claimed: &Claimed| {
+        let message: crate::domain::notify::Message =
+            serde_json::from_str(&claimed.payload).unwrap();
+        let news = &message.matches[0].news[0];
+        format!("{}-{}", news.before().unwrap(), news.now().unwrap())
+    };
+    claimed.iter().map(one).collect()
+}
+
+#[tokio::test]
+async fn a_newer_message_tells_what_the_older_one_did_not_get_to_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let mail = Destination::Mail.into();
+    let mut n = 0;
+    let mut tell = async |news: NewDelivery| {
+        n += 1;
+        let end = success(vec![news]);
+        store.commit_cycle(cycle(n, 1, end)).await.unwrap();
+    };
+    // One that waits.
+    tell(news(1, "18", "19")).await;
+    tell(news(1, "19", "20")).await;
+    let claimed = store.claim(&mail, 10.0, due(9)).await.unwrap();
+    assert_eq!(says(&claimed), ["18-20"]);
+    // One that is under way, and fails.
+    tell(news(1, "20", "21")).await;
+    let failed = Settlement::Retry {
+        at: 1e9,
+        error: "no".to_owned(),
+    };
+    let state = store.settle(claimed[0].id, 11.0, failed).await.unwrap();
+    assert_eq!(state, DeliveryState::Superseded);
+    let claimed = store.claim(&mail, 12.0, due(9)).await.unwrap();
+    assert_eq!(says(&claimed), ["18-21"]);
+    // One that was given up, and one after it that changes back.
+    let dead = Settlement::Dead {
+        error: "no".to_owned(),
+    };
+    store.settle(claimed[0].id, 13.0, dead).await.unwrap();
+    tell(news(1, "21", "22")).await;
+    tell(news(1, "22", "21")).await;
+    let claimed = store.claim(&mail, 14.0, due(9)).await.unwrap();
+    assert_eq!(says(&claimed), ["18-21"]);
+    let delivered = Settlement::Delivered { url: None };
+    store.settle(claimed[0].id, 15.0, delivered).await.unwrap();
+    tell(news(1, "21", "22")).await;
+    tell(news(1, "22", "21")).await;
+    assert_eq!(
+        store.claim(&mail, 16.0, due(9)).await.unwrap(),
+        [],
+        "nothing is left to tell"
+    );
+    // One under way that fails after it was taken back.
+    tell(news(1, "21", "22")).await;
+    let claimed = store.claim(&mail, 17.0, due(9)).await.unwrap();
+    tell(news(1, "22", "21")).await;
+    let failed = Settlement::Retry {
+        at: 1e9,
+        error: "no".to_owned(),
+    };
+    store.settle(claimed[0].id, 18.0, failed).await.unwrap();
+    assert_eq!(store.next_due(&mail).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_no_cycle_planned_is_stored_with_its_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let note = |text: Option<&str>| Some(("alert:a".to_owned(), text.map(str::to_owned)));
+    let told = vec![message("op", 0, "alert_a", None)];
+    store
+        .enqueue(told, note(Some("since 1")), (10.0, 10.0))
+        .await
+        .unwrap();
+    let notes = store.notes("alert:").await.unwrap();
+    assert_eq!(notes.get("alert:a").map(String::as_str), Some("since 1"));
+    let told = vec![message("op", 0, "alert_a", None)];
+    let replaced = store.enqueue(told, note(None), (11.0, 11.0)).await.unwrap();
+    assert_eq!(
+        replaced,
+        [(Destination::Mail, 1)],
+        "the recovery takes its place"
+    );
+    assert!(store.notes("alert:").await.unwrap().is_empty());
+    let claimed = store
+        .claim(&Destination::Mail.into(), 12.0, due(9))
+        .await
+        .unwrap();
+    assert_eq!(claimed.len(), 1);
+}

@@ -8,10 +8,12 @@ mod gather;
 mod joined;
 mod merge;
 mod message;
+mod stored;
 
 pub use message::{
     AlertKind, AlertNews, Language, MatchNews, Message, MessageKind, News, Person, Status, Subject,
 };
+pub use stored::Stored;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::Store;
 use super::error::StoreError;
+use super::schema::{put_meta, remove_meta};
 use crate::domain::change::Priority;
 use crate::domain::delivery::{DeliveryState, Destination, Lane};
 
@@ -32,6 +33,19 @@ pub struct NewDelivery {
     pub digest: [u8; 16],
     /// Everything that the delivery needs, as JSON.
     pub payload: String,
+}
+
+/// Where deliveries come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin<'a> {
+    /// The cycle; empty if it was none.
+    pub processing_id: &'a str,
+    /// When, by the wall clock, Unix seconds.
+    pub at: f64,
+    /// The same by the steady clock.
+    pub due: f64,
+    /// The trace context of the cycle.
+    pub traceparent: Option<&'a str>,
 }
 
 /// A delivery whose attempt is counted and under way. It must be settled.
@@ -215,6 +229,56 @@ impl Store {
     /// When the store cannot write.
     pub async fn recover(&self, now: f64) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
         self.write(move |tx, _| work::recover(tx, now)).await
+    }
+
+    /// Stores deliveries that no cycle planned, with a note under a name of its own that tells why;
+    /// no note takes the one away that is there. `at` is the wall clock, `due` the steady one. Returns
+    /// how many older ones they took the place of.
+    ///
+    /// # Errors
+    /// When the store cannot write; nothing is stored then.
+    pub async fn enqueue(
+        &self,
+        deliveries: Vec<NewDelivery>,
+        note: Option<(String, Option<String>)>,
+        (at, due): (f64, f64),
+    ) -> Result<Vec<(Destination, usize)>, StoreError> {
+        let feed = self.feed();
+        self.write(move |tx, _| {
+            let origin = Origin {
+                processing_id: "",
+                at,
+                due,
+                traceparent: None,
+            };
+            if let Some((name, note)) = &note {
+                match note {
+                    Some(note) => put_meta(tx, name, note)?,
+                    None => remove_meta(tx, name)?,
+                }
+            }
+            let insert = |one: &NewDelivery| {
+                let count = work::insert(tx, &feed, &origin, one)?;
+                Ok((one.lane.kind, count))
+            };
+            deliveries.iter().map(insert).collect()
+        })
+        .await
+    }
+
+    /// The notes whose names begin like this.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn notes(&self, prefix: &'static str) -> Result<HashMap<String, String>, StoreError> {
+        self.read(move |c, _| {
+            let mut statement = c.prepare_cached(
+                "SELECT key, value FROM meta WHERE substr(key, 1, length(?1)) = ?1",
+            )?;
+            let rows = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// Gives up what waits for lanes that are not among `lanes` (by key): nobody would ever take it.

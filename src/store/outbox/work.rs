@@ -3,10 +3,11 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Claimed, NewDelivery, Portion, Settlement};
+use super::{Claimed, NewDelivery, Origin, Portion, Settlement};
+use crate::domain::change::Priority;
 use crate::domain::delivery::{DeliveryState, Destination, Lane, Succession, succession};
+use crate::domain::notify::Stored;
 use crate::domain::retry::{longest_delay, next_delay};
-use crate::store::cycles::CycleWrite;
 use crate::store::error::StoreError;
 
 /// Nothing older of the same match and recipient waits or is under way; the entry is called `o`.
@@ -29,19 +30,41 @@ const LONGEST_WAIT: f64 = 2.0 * 24.0 * 3600.0;
 
 const STRAY: &str = "the settings no longer name this destination";
 
-/// Stores a delivery; what it makes obsolete and is not under way is superseded. Returns how many
+/// Stores a delivery. What it takes the place of and is not under way is superseded; returns how many
 /// that are.
 pub(in crate::store) fn insert(
     tx: &Connection,
     feed: &str,
-    cycle: &CycleWrite,
+    origin: &Origin<'_>,
     new: &NewDelivery,
 ) -> Result<usize, StoreError> {
-    let superseded = match succession(&new.kind) {
-        Succession::Follows => 0,
-        Succession::Replaces => supersede(tx, feed, cycle, new)?,
+    let wait = new.not_before.map_or(0.0, |at| (at - origin.at).max(0.0));
+    let mut due = origin.due + wait;
+    let mut superseded = 0;
+    let mut stored = Some(Stored {
+        payload: new.payload.clone(),
+        priority: new.priority,
+    });
+    match succession(&new.kind) {
+        Succession::Follows => {}
+        Succession::Replaces => superseded = supersede(tx, feed, origin, new, true)?,
+        Succession::Merges { also_dead } => {
+            let older = older(tx, feed, new, also_dead)?;
+            due = older.iter().fold(due, |due, one| due.min(one.due));
+            stored = older.iter().map(|one| &one.stored).chain(&stored).fold(
+                None,
+                |before: Option<Stored>, one| match before {
+                    Some(before) => one.clone().after(&before.payload),
+                    None => Some(one.clone()),
+                },
+            );
+            superseded = supersede(tx, feed, origin, new, also_dead)?;
+        }
+    }
+    // What changed and changed back needs no telling.
+    let Some(Stored { payload, priority }) = stored else {
+        return Ok(superseded);
     };
-    let wait = new.not_before.map_or(0.0, |at| (at - cycle.ended).max(0.0));
     tx.prepare_cached(
         "INSERT INTO outbox (feed, destination, recipient, match_id, kind, priority, \
          processing_id, state, created, next_attempt, not_before, traceparent, digest, payload) \
@@ -53,14 +76,14 @@ pub(in crate::store) fn insert(
         new.recipient,
         new.match_id,
         new.kind,
-        new.priority.label(),
-        cycle.record.processing_id,
-        cycle.ended,
-        cycle.due + wait,
+        priority.label(),
+        origin.processing_id,
+        origin.at,
+        due,
         new.not_before,
-        cycle.traceparent,
+        origin.traceparent,
         new.digest,
-        new.payload
+        payload
     ])?;
     if matches!(new.lane.kind, Destination::Assets | Destination::Avatars) {
         tx.prepare_cached(
@@ -72,18 +95,57 @@ pub(in crate::store) fn insert(
     Ok(superseded)
 }
 
+/// What waits and a newer one takes up.
+struct Older {
+    stored: Stored,
+    due: f64,
+}
+
+fn older(
+    tx: &Connection,
+    feed: &str,
+    new: &NewDelivery,
+    also_dead: bool,
+) -> Result<Vec<Older>, StoreError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT payload, CASE state WHEN 'pending' THEN next_attempt ELSE 9e99 END FROM outbox \
+         WHERE feed = ?1 AND destination = ?2 AND recipient = ?3 AND match_id = ?4 \
+         AND kind = ?5 AND (state = 'pending' OR (?6 AND state = 'dead')) ORDER BY id",
+    )?;
+    let rows = statement.query_map(
+        params![
+            feed,
+            new.lane.key(),
+            new.recipient,
+            new.match_id,
+            new.kind,
+            also_dead
+        ],
+        |row| {
+            let stored = Stored {
+                payload: lossy(row.get_ref(0)?),
+                priority: Priority::Low,
+            };
+            let due = row.get(1)?;
+            Ok(Older { stored, due })
+        },
+    )?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 fn supersede(
     tx: &Connection,
     feed: &str,
-    cycle: &CycleWrite,
+    origin: &Origin<'_>,
     new: &NewDelivery,
+    also_dead: bool,
 ) -> Result<usize, StoreError> {
     let key = new.lane.key();
     let superseded = tx
         .prepare_cached(
             "UPDATE outbox SET state = 'superseded', settled = ?6, payload = NULL \
              WHERE feed = ?1 AND destination = ?2 AND recipient = ?3 AND match_id = ?4 \
-             AND kind = ?5 AND state IN ('pending', 'dead')",
+             AND kind = ?5 AND (state = 'pending' OR (?7 AND state = 'dead'))",
         )?
         .execute(params![
             feed,
@@ -91,7 +153,8 @@ fn supersede(
             new.recipient,
             new.match_id,
             new.kind,
-            cycle.ended
+            origin.at,
+            also_dead
         ])?;
     if superseded > 0 {
         tx.prepare_cached(&format!(
@@ -248,18 +311,51 @@ fn end(tx: &Connection, id: i64, now: f64, state: &str, error: &str) -> Result<(
     Ok(())
 }
 
-/// Whether a newer one takes its place.
+/// Whether a newer one takes its place. What that one does not tell yet it does then.
 fn has_newer(tx: &Connection, id: i64) -> Result<bool, StoreError> {
-    let newer: Option<String> = tx
+    let newer = tx
         .prepare_cached(
-            "SELECT o.kind FROM outbox AS o JOIN outbox AS n \
+            "SELECT o.kind, n.id, o.payload, n.payload, n.state FROM outbox AS o JOIN outbox AS n \
              ON n.feed = o.feed AND n.destination = o.destination AND n.match_id = o.match_id \
              AND n.recipient = o.recipient AND n.kind = o.kind AND n.id > o.id \
-             WHERE o.id = ?1 LIMIT 1",
+             WHERE o.id = ?1 ORDER BY n.id DESC LIMIT 1",
         )?
-        .query_row([id], |row| Ok(lossy(row.get_ref(0)?)))
+        .query_row([id], |row| {
+            let text = |n| Ok::<_, rusqlite::Error>(lossy(row.get_ref(n)?));
+            Ok((text(0)?, row.get(1)?, text(2)?, text(3)?, text(4)?))
+        })
         .optional()?;
-    Ok(newer.is_some_and(|kind| succession(&kind) == Succession::Replaces))
+    let Some((kind, newer_id, ours, theirs, state)) = newer else {
+        return Ok(false);
+    };
+    let newer_id: i64 = newer_id;
+    match succession(&kind) {
+        Succession::Follows => Ok(false),
+        Succession::Replaces => Ok(true),
+        // The one that it could be told with is gone already.
+        Succession::Merges { .. } if state != "pending" => Ok(false),
+        Succession::Merges { .. } => {
+            take_up(tx, newer_id, &ours, theirs)?;
+            Ok(true)
+        }
+    }
+}
+
+/// Has the newer one tell what the older one would have told.
+fn take_up(tx: &Connection, newer_id: i64, older: &str, newer: String) -> Result<(), StoreError> {
+    let stored = Stored {
+        payload: newer,
+        priority: Priority::Low,
+    };
+    match stored.after(older) {
+        Some(Stored { payload, priority }) => tx
+            .prepare_cached("UPDATE outbox SET payload = ?2, priority = ?3 WHERE id = ?1")?
+            .execute(params![newer_id, payload, priority.label()])?,
+        None => tx
+            .prepare_cached("UPDATE outbox SET payload = NULL, state = 'superseded' WHERE id = ?1")?
+            .execute([newer_id])?,
+    };
+    Ok(())
 }
 
 pub(in crate::store) fn recover(
