@@ -7,9 +7,10 @@
 #   tests/ops.sh --generate   writes dashboards/*.json and deploy/prometheus-operator anew from their sources
 #   tests/ops.sh --install    installs only
 #
-# Tools: promtool and amtool from Debian's packages, the rest from PyPI and npm in a virtual environment of
-# their own under ${XDG_CACHE_HOME:-~/.cache}/match-list-processor. Every check runs, also after one
-# failed; the exit code is 1 if any did.
+# Tools: promtool and amtool from Debian's packages, as is redis-server for the tests of the program; the
+# rest from PyPI and npm in a virtual environment of their own under
+# ${XDG_CACHE_HOME:-~/.cache}/match-list-processor. Every check runs, also after one failed; the exit code
+# is 1 if any did.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -25,7 +26,7 @@ as_root() {
 install_debian() {
     local policy=/usr/sbin/policy-rc.d made=''
     command -v apt-get >/dev/null || {
-        echo "promtool and amtool are missing and there is no apt-get: install them yourself" >&2
+        echo "promtool, amtool or redis-server is missing and there is no apt-get: install them yourself" >&2
         return 1
     }
     if [ ! -e "$policy" ]; then
@@ -35,11 +36,11 @@ install_debian() {
     fi
     local status=0
     { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-        --no-install-recommends prometheus prometheus-alertmanager >/dev/null; } || status=$?
+        --no-install-recommends prometheus prometheus-alertmanager redis-server >/dev/null; } || status=$?
     if [ -n "$made" ]; then as_root rm -f "$policy"; fi
     # Nor at the next boot of a machine that runs systemd.
     if [ "$status" -eq 0 ] && [ -d /run/systemd/system ]; then
-        as_root systemctl disable --now prometheus prometheus-alertmanager
+        as_root systemctl disable --now prometheus prometheus-alertmanager redis-server
     fi
     return "$status"
 }
@@ -63,7 +64,9 @@ install_grafana() {
 cd "$root"
 mkdir -p "$cache"
 venv=$cache/venv-$(sha256sum "$requirements" | cut -c1-12)
-if ! command -v promtool >/dev/null || ! command -v amtool >/dev/null; then install_debian; fi
+if ! command -v promtool >/dev/null || ! command -v amtool >/dev/null || ! command -v redis-server >/dev/null; then
+    install_debian
+fi
 if [ ! -e "$venv/complete" ]; then install_python; fi
 export PATH=$venv/bin:$PATH
 grafana=$venv/grafana

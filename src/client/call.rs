@@ -47,6 +47,32 @@ pub struct Answer<B> {
     pub body: B,
 }
 
+/// Makes a call, whatever protocol it speaks, inside its span, and counts it.
+///
+/// # Errors
+/// Those of the call.
+pub async fn observed<T>(
+    metrics: &Metrics,
+    dependency: Dependency,
+    span: &tracing::Span,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let begun = Instant::now();
+    let result = call.instrument(span.clone()).await;
+    metrics
+        .client_request_duration
+        .observe((dependency,), begun.elapsed());
+    let outcome = match &result {
+        Ok(_) => CallResult::Success,
+        Err(error) => {
+            span::fail(span, error.kind);
+            CallResult::from(error.kind)
+        }
+    };
+    metrics.client_requests.inc((dependency, outcome));
+    result
+}
+
 impl Caller {
     /// Makes the call and reads the answer to its end.
     ///
@@ -65,28 +91,17 @@ impl Caller {
         call: Call,
         read: impl AsyncFnOnce(Body) -> Result<B, CallError>,
     ) -> Result<Answer<B>, CallError> {
-        let begun = Instant::now();
         let (method, path) = call.name;
         let span = span::client(method, self.dependency.label(), path);
         let attempt = self.attempt(call, read, &span);
-        let result = attempt.instrument(span.clone()).await;
-        self.metrics
-            .client_request_duration
-            .observe((self.dependency,), begun.elapsed());
-        let outcome = match &result {
-            Ok(answer) => {
-                span::answered(&span, answer.status.as_u16());
-                CallResult::Success
-            }
-            Err(error) => {
-                if let Some(status) = error.status {
-                    span::answered(&span, status);
-                }
-                span::fail(&span, error.kind);
-                CallResult::from(error.kind)
-            }
+        let result = observed(&self.metrics, self.dependency, &span, attempt).await;
+        let status = match &result {
+            Ok(answer) => Some(answer.status.as_u16()),
+            Err(error) => error.status,
         };
-        self.metrics.client_requests.inc((self.dependency, outcome));
+        if let Some(status) = status {
+            span::answered(&span, status);
+        }
         result
     }
 

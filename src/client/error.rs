@@ -41,6 +41,9 @@ impl CallError {
     /// person can mend; the call itself may be fine.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
+        if self.kind == ErrorKind::Rejected {
+            return true;
+        }
         let transient = [401, 403, 408, 425, 429];
         self.status
             .is_some_and(|code| (400..500).contains(&code) && !transient.contains(&code))
@@ -83,7 +86,7 @@ pub fn of_status(status: StatusCode, headers: &HeaderMap) -> Result<(), CallErro
 fn place(url: &url::Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
-    format!(" to {host}:{port}")
+    format!("{host}:{port}")
 }
 
 /// The library's error that this one wraps, if any, be it in several of the system's errors.
@@ -95,9 +98,8 @@ fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
 }
 
 /// What to look at where no connection came about.
-fn why_unconnected(error: &reqwest::Error) -> &'static str {
-    let causes = iter::successors(error.source(), |&error| error.source());
-    for cause in causes {
+fn why_unconnected(error: &(dyn Error + 'static)) -> &'static str {
+    for cause in iter::successors(Some(error), |&error| error.source()) {
         match of_tls(cause) {
             Some(rustls::Error::InvalidCertificate(_)) => {
                 return "its certificate is not trusted here, or is for another name";
@@ -113,6 +115,19 @@ fn why_unconnected(error: &reqwest::Error) -> &'static str {
     "is the address right, does it run?"
 }
 
+/// What the system says of a connection that did not come about, in our terms. `place` is where to.
+#[must_use]
+pub fn of_connecting(error: &io::Error, place: &str) -> CallError {
+    unconnected(place, why_unconnected(error))
+}
+
+/// The same where the reason is known.
+#[must_use]
+pub fn unconnected(place: &str, hint: &str) -> CallError {
+    let message = format!("no connection to {place} could be made ({hint})");
+    CallError::of(ErrorKind::Connect, &message)
+}
+
 /// What reqwest says, in our terms.
 #[must_use]
 pub fn of_reqwest(error: &reqwest::Error) -> CallError {
@@ -121,9 +136,7 @@ pub fn of_reqwest(error: &reqwest::Error) -> CallError {
     }
     if error.is_connect() {
         let place = error.url().map(place).unwrap_or_default();
-        let hint = why_unconnected(error);
-        let message = format!("no connection{place} could be made ({hint})");
-        return CallError::of(ErrorKind::Connect, &message);
+        return unconnected(&place, why_unconnected(error));
     }
     if error.is_decode() {
         return CallError::of(

@@ -3,6 +3,7 @@
 mod body;
 mod buffer;
 mod call;
+mod dial;
 mod error;
 
 use std::net::IpAddr;
@@ -10,8 +11,9 @@ use std::time::Duration;
 
 pub use body::Body;
 pub use buffer::Buffer;
-pub use call::{Answer, Call, Caller};
-pub use error::{CallError, of_reqwest, of_status};
+pub use call::{Answer, Call, Caller, observed};
+pub use dial::{dial, secure};
+pub use error::{CallError, of_connecting, of_reqwest, of_status};
 
 /// How a neighbour answered a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

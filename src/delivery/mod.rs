@@ -6,7 +6,12 @@ mod dispatch;
 mod drive;
 mod files;
 mod object;
+mod redis;
 
+pub use self::redis::{
+    Alert, ChangeSet, ChangeSetMetadata, Envelope, MessageType, Progress, ProgressStatus, Redis,
+    RedisSettings, message_id,
+};
 pub use avatar_service::AvatarService;
 pub use breakers::Breakers;
 pub use dispatch::Dispatcher;

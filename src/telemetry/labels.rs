@@ -304,6 +304,12 @@ labels! {
         TooLarge => "too_large",
         /// An answer that makes no sense.
         Invalid => "invalid_response",
+        /// The other side answered that it cannot now, in a protocol without these codes.
+        Refused => "refused",
+        /// The same, but for good.
+        Rejected => "rejected",
+        /// It was taken, but nobody was there to receive it.
+        NoReceiver => "no_receiver",
         /// The store failed.
         Store => "store",
         /// A file or folder failed.
@@ -434,6 +440,8 @@ labels! {
         TooLarge => "too_large",
         /// See [`ErrorKind`].
         Invalid => "invalid_response",
+        /// See [`ErrorKind`]; for good, or for want of a receiver, too.
+        Refused => "refused",
         /// Anything else.
         Other => "other",
     }
@@ -452,6 +460,7 @@ impl From<ErrorKind> for CallResult {
             ErrorKind::Status5xx => Self::Status5xx,
             ErrorKind::TooLarge => Self::TooLarge,
             ErrorKind::Invalid => Self::Invalid,
+            ErrorKind::Refused | ErrorKind::Rejected | ErrorKind::NoReceiver => Self::Refused,
             ErrorKind::Store | ErrorKind::File | ErrorKind::Template | ErrorKind::Internal => {
                 Self::Other
             }

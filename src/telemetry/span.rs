@@ -93,6 +93,17 @@ pub fn client(method: &'static str, service: &'static str, path: &'static str) -
     )
 }
 
+/// The span of one call to another service that speaks no HTTP.
+#[must_use]
+pub fn command(operation: &'static str, service: &'static str) -> Span {
+    info_span!(
+        "client",
+        otel.name = operation,
+        otel.kind = "client",
+        peer.service = service,
+    )
+}
+
 /// The span of an attempt to deliver. The first belongs to the trace of the cycle; a later one, which
 /// may come days after, is a root of its own with a link.
 #[must_use]

@@ -1,4 +1,4 @@
-//! TLS of the public listener, and how programs on the same machine know it.
+//! TLS of the public listener, how programs on the same machine know it, and whom this one believes.
 
 mod pinned;
 
@@ -9,7 +9,7 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{ClientConfig, Error, ServerConfig};
+use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
 
 use pinned::Pinned;
 
@@ -89,6 +89,33 @@ impl Tls {
 /// When the library cannot be set up.
 pub fn probing_client() -> Result<ClientConfig, Error> {
     client(None)
+}
+
+/// For a client that calls a service by its name: it believes whom `authorities` (PEM) vouch for, or
+/// those that the system trusts.
+///
+/// # Errors
+/// [`TlsError::Certificate`] when the authorities cannot be read.
+pub fn trusting_client(authorities: Option<&[u8]>) -> Result<ClientConfig, TlsError> {
+    let mut roots = RootCertStore::empty();
+    match authorities {
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                let certificate = certificate.map_err(|_| TlsError::Certificate)?;
+                roots.add(certificate).map_err(|_| TlsError::Certificate)?;
+            }
+            if roots.is_empty() {
+                return Err(TlsError::Certificate);
+            }
+        }
+    }
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(|_| TlsError::Certificate)?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn client(certificate: Option<CertificateDer<'static>>) -> Result<ClientConfig, Error> {

@@ -30,6 +30,7 @@ mod outgoing;
 mod pace;
 mod process;
 mod rates;
+mod redis;
 mod repeats;
 mod schedule;
 mod season;

@@ -7,6 +7,7 @@ pub mod kept;
 pub mod matches;
 pub mod neighbours;
 pub mod receivers;
+pub mod redis;
 pub mod secure;
 pub mod servers;
 pub mod wire;
