@@ -13,6 +13,7 @@ mod live;
 mod log;
 mod mistake;
 mod mode;
+mod notifications;
 mod otel;
 mod pace;
 mod reader;
@@ -43,6 +44,7 @@ pub use live::Live;
 pub use log::{LogConfig, LogFormat};
 pub use mistake::{ConfigErrors, Mistake};
 pub use mode::{ModeConfig, ProcessorMode, RunMode};
+pub use notifications::{ChannelConfig, NotificationsConfig, Security, SmtpConfig, Way};
 pub use otel::{OtelConfig, OtlpExporter, OtlpProtocol};
 pub use pace::PaceConfig;
 pub use reader::Setting;
@@ -91,6 +93,8 @@ pub struct Config {
     pub otel: OtelConfig,
     /// Redis.
     pub redis: RedisConfig,
+    /// Who is told of changes.
+    pub notifications: NotificationsConfig,
     /// For a shutdown as a whole.
     pub shutdown_deadline: Duration,
     /// Between two probes of a neighbour that is well.
@@ -191,6 +195,7 @@ impl Config {
             log: LogConfig::read(&mut from),
             otel: OtelConfig::read(&mut from),
             redis: RedisConfig::read(&mut from),
+            notifications: NotificationsConfig::read(&mut from),
             shutdown_deadline: from.seconds("SHUTDOWN_DEADLINE_SECONDS", 30, 1..=3600, seconds),
             probe_interval: from.seconds("PROBE_INTERVAL_SECONDS", 15, 1..=3600, seconds),
             mode,

@@ -239,6 +239,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Shows this behind the value of a setting that was read, in brackets.
+    pub fn show_beside(&mut self, name: &str, more: &str) {
+        for setting in self.settings.iter_mut().filter(|one| one.name == name) {
+            setting.value = format!("{} ({more})", setting.value);
+        }
+    }
+
     /// What is in the file that a setting names. It counts as a part of the setting.
     pub fn content(&mut self, name: &str, form: Form) -> Option<Vec<u8>> {
         let Some((path, origin)) = self.raw(name) else {

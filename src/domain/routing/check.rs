@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::index::Index;
 use super::parts::{ChannelKind, Parts, Role, Stakeholder};
 use super::rule::{Rule, Target, Then};
-use super::when::Clockwork;
+use super::when::{Clockwork, Schedules};
 use super::{Person, Resolved, Routing};
 
 /// The most stakeholders.
@@ -31,7 +31,9 @@ impl Routing {
     /// more than there may be. Each says where it is; none holds an address.
     pub fn new(parts: Parts) -> Result<Self, Vec<String>> {
         let mut checked = Checked::new(&parts);
-        let clockworks: Vec<_> = parts.stakeholders.iter().map(Clockwork::of).collect();
+        let mut schedules = Schedules::new();
+        let clockwork = |one| Clockwork::of(one, &mut schedules);
+        let clockworks: Vec<_> = parts.stakeholders.iter().map(clockwork).collect();
         let ways: Vec<_> = parts
             .stakeholders
             .iter()
@@ -150,7 +152,7 @@ impl<'a> Checked<'a> {
                 "{place}: is told by mail and has no address; set mail"
             ));
         }
-        if one.channels.is_empty() {
+        if one.channels.is_empty() && one.is_active {
             let problem = "nothing says how it is told; set mail or channels";
             self.problems.push(format!("{place}: {problem}"));
         }

@@ -80,6 +80,12 @@ impl Routing {
         self.stakeholder(recipient)?.mail.as_deref()
     }
 
+    /// How many rules there are.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
     /// Every channel, in the order of the settings.
     #[must_use]
     pub fn channels(&self) -> &[Channel] {

@@ -1,7 +1,9 @@
 //! When a stakeholder is told.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
 use super::notice::When;
@@ -13,29 +15,39 @@ use crate::domain::schedule::{QuietHours, Schedule};
 const CHAINED: usize = 13;
 
 /// A stakeholder's times.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Clockwork {
     zone: TimeZone,
     quiet: QuietHours,
     /// The moments of its digests; none if it is told at once.
-    digests: Option<Schedule>,
+    digests: Option<Arc<Schedule>>,
 }
 
+impl fmt::Debug for Clockwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digests = self.digests.as_ref().map(|digests| digests.text());
+        f.debug_struct("Clockwork")
+            .field("quiet", &self.quiet)
+            .field("digests", &digests)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Schedules that were made before: one takes kilobytes, and most stakeholders want the same.
+pub(super) type Schedules = Vec<Arc<Schedule>>;
+
 impl Clockwork {
-    pub fn of(stakeholder: &Stakeholder) -> Self {
-        let zone = stakeholder.zone.clone();
-        let daily = |at: Time| format!("{} {} * * *", at.minute(), at.hour());
-        let moments = match stakeholder.pace {
+    pub fn of(stakeholder: &Stakeholder, made: &mut Schedules) -> Self {
+        let expression = match stakeholder.pace {
             Pace::Immediate => None,
             Pace::Hourly => Some("0 * * * *".to_owned()),
-            Pace::Daily(at) => Some(daily(at)),
+            Pace::Daily(at) => Some(format!("{} {} * * *", at.minute(), at.hour())),
         };
-        // Quiet hours put a digest off, they do not strike it out.
-        let never_quiet = QuietHours::default();
+        let zone = &stakeholder.zone;
         Self {
-            digests: moments.and_then(|text| Schedule::new(&text, zone.clone(), never_quiet)),
+            digests: expression.and_then(|text| schedule(&text, zone, made)),
             quiet: stakeholder.quiet.clone(),
-            zone,
+            zone: zone.clone(),
         }
     }
 
@@ -76,4 +88,20 @@ impl Clockwork {
         let end = self.after_quiet(Timestamp::UNIX_EPOCH);
         end.is_none_or(|end| self.quiet.until(end, &self.zone).is_none())
     }
+}
+
+fn schedule(text: &str, zone: &TimeZone, made: &mut Schedules) -> Option<Arc<Schedule>> {
+    // Quiet hours put a digest off, they do not strike it out.
+    let schedule = Schedule::new(text, zone.clone(), QuietHours::default())?;
+    // A zone without a name is told from no other.
+    let is_named = zone.iana_name().is_some();
+    let mut same = made
+        .iter()
+        .filter(|one| is_named && one.text() == schedule.text());
+    if let Some(same) = same.next() {
+        return Some(Arc::clone(same));
+    }
+    let schedule = Arc::new(schedule);
+    made.push(Arc::clone(&schedule));
+    Some(schedule)
 }

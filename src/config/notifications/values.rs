@@ -1,0 +1,141 @@
+//! Single values, wherever they stand.
+
+use url::{Host, Url};
+
+/// The longest address that mail servers carry.
+const LONGEST_ADDRESS: usize = 254;
+
+/// A value as a mistake may show it: not what could be an address, a URL or a long secret.
+pub(super) fn quoted(text: &str) -> String {
+    let is_shown = text.chars().count() <= 32 && !text.contains(['@']) && !text.contains("://");
+    match is_shown {
+        true => format!("{text:?}"),
+        false => "something else".to_owned(),
+    }
+}
+
+/// Several values as a sentence has them: `a, b or c`.
+pub(super) fn choice<T: std::fmt::Display>(all: &[T]) -> String {
+    let told: Vec<String> = all.iter().map(ToString::to_string).collect();
+    match told.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => told.concat(),
+    }
+}
+
+/// Whether mail can be sent there: `user@host` as nearly all addresses are, without quotes and
+/// comments.
+pub(super) fn is_address(text: &str) -> bool {
+    let Some((user, host)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let is_atom = |atom: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
+        !atom.is_empty() && atom.bytes().all(allowed)
+    };
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A name in letters beyond ASCII has another form for servers.
+    let Ok(Host::Domain(host)) = Host::parse(host) else {
+        return false;
+    };
+    text.len() <= LONGEST_ADDRESS
+        && user.len() <= 64
+        && user.split('.').all(is_atom)
+        && host.split('.').all(is_label)
+}
+
+/// Whether this names a sender: an address, or `Name <address>`.
+pub(super) fn is_mailbox(text: &str) -> bool {
+    let Some((name, address)) = text.strip_suffix('>').and_then(|text| text.split_once('<')) else {
+        return is_address(text);
+    };
+    let is_plain = |c: char| !c.is_control() && !"\"\\,;:<>@()[]".contains(c);
+    is_address(address) && name.ends_with(' ') && name.chars().all(is_plain)
+}
+
+/// A URL that HTTP can be spoken to.
+pub(super) fn http_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_http = matches!(url.scheme(), "http" | "https");
+    (is_http && url.has_host()).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_from_what_is_none() {
+        for good in [
+            "anna@example.org",
+            "a.b+c_d@sub.example.org",
+            "anna@localhost",
+            "anna@åby.example",
+            "o'brien@example.org",
+        ] {
+            assert!(is_address(good), "{good}");
+        }
+        let long = format!("{}@example.org", "a".repeat(65));
+        let longer = format!("a@{}.org", ["a"; 130].join("."));
+        for bad in [
+            "",
+            "anna",
+            "@example.org",
+            "anna@",
+            "anna@@example.org",
+            "an na@example.org",
+            "anna@example..org",
+            ".anna@example.org",
+            "anna.@example.org",
+            "anna@-example.org",
+            "anna@127.0.0.1",
+            "anna@[::1]",
+            "anna@example.org\r\nBcc: all@example.org",
+            "Anna <anna@example.org>",
+            "ånna@example.org",
+            "anna@example.org, bo@example.org",
+            &long,
+            &longer,
+        ] {
+            assert!(!is_address(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_sender_may_have_a_name() {
+        for good in ["news@example.org", "Matchnytt Åby <news@example.org>"] {
+            assert!(is_mailbox(good), "{good}");
+        }
+        for bad in [
+            "Matchnytt",
+            "Matchnytt<news@example.org>",
+            "Match\nnytt <news@example.org>",
+            "a, b <news@example.org>",
+            "\"a\" <news@example.org>",
+            "Matchnytt <news>",
+        ] {
+            assert!(!is_mailbox(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_shows_no_address_and_no_url() {
+        assert_eq!(quoted("judge"), "\"judge\"");
+        for hidden in [
+            "anna@example.org",
+            "https://x.example/secret",
+            &"x".repeat(33),
+        ] {
+            assert_eq!(quoted(hidden), "something else");
+        }
+        assert_eq!(choice(&["a", "b", "c"]), "a, b or c");
+        assert_eq!(choice(&["a"]), "a");
+    }
+}
