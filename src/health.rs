@@ -103,7 +103,7 @@ impl Health {
         }
     }
 
-    /// Notes an answer; true if the neighbour answers well again after it did not.
+    /// Notes an answer; true if the neighbour is better than it was.
     fn note(&self, dependency: Dependency, probe: &Probe, now: f64) -> bool {
         let mut dependencies = self.lock();
         let Some((_, status)) = dependencies
@@ -112,7 +112,7 @@ impl Health {
         else {
             return false;
         };
-        let was_down = status.status == "unhealthy";
+        let before = rank(status.status);
         status.status = match probe.status {
             HealthStatus::Healthy => "healthy",
             HealthStatus::Degraded => "degraded",
@@ -121,13 +121,22 @@ impl Health {
         status.response_time_ms = Some((probe.response_time.as_secs_f64() * 1e6).round() / 1e3);
         status.error.clone_from(&probe.error);
         status.last_checked = Some(now);
-        was_down && probe.status != HealthStatus::Unhealthy
+        rank(status.status) > before
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Dependency, DependencyStatus)>> {
         self.dependencies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How well a neighbour is; one that was not asked yet is as well as can be.
+fn rank(status: &str) -> u8 {
+    match status {
+        "unhealthy" => 0,
+        "degraded" => 1,
+        _ => 2,
     }
 }
 
@@ -195,14 +204,7 @@ impl Prober {
         let asked = async {
             match dependency {
                 Dependency::ApiClient => self.upstream.probe().await,
-                Dependency::AvatarService => self.destinations.probe_avatars().await,
-                Dependency::StorageService => self.destinations.probe_files().await,
-                Dependency::Redis
-                | Dependency::Calendar
-                | Dependency::Webhook
-                | Dependency::Discord
-                | Dependency::Mail
-                | Dependency::Ntfy => Probe::healthy(),
+                _ => self.destinations.probe(dependency).await,
             }
         };
         let probe = tokio::time::timeout(PROBE_TIMEOUT, asked)

@@ -31,6 +31,7 @@ pub mod filter;
 pub mod folder;
 pub mod health;
 pub mod http;
+pub mod notify;
 pub mod shutdown;
 pub mod socket;
 pub mod store;

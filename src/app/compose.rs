@@ -6,13 +6,17 @@ use anyhow::Context;
 
 use super::Failure;
 use crate::clock::{Clock, unix_seconds};
-use crate::config::{AssetStore, AvatarSource as AvatarSetting, Config, UpstreamUrl};
+use crate::config::{
+    AssetStore, AvatarSource as AvatarSetting, Config, RedisDelivery, UpstreamUrl,
+};
 use crate::cycle::{Status, import_baseline};
 use crate::delivery::{
-    AvatarService, AvatarSource, Breakers, Destinations, Drive, Files, ObjectFiles,
+    AvatarService, AvatarSource, Breakers, Destinations, Drive, FileDelivery, Files, ObjectFiles,
+    Redis, RedisService, RedisSettings, RedisWay,
 };
 use crate::domain::delivery::{DeliveryState, Destination, Lane};
 use crate::domain::texts::Texts;
+use crate::notify::Planner;
 use crate::store::{Exporter, Store, StoreError};
 use crate::telemetry::labels::{
     DeadReason, DeliveryResult, Dependency, Previous, StoreError as Operation,
@@ -72,27 +76,111 @@ pub fn destinations(
                 .map_err(|error| Failure::Unusable(format!("ASSET_STORE_URL: {error}")))?,
         ),
     };
-    let lanes: Vec<Lane> = Destination::ALWAYS
-        .iter()
-        .map(|&kind| kind.into())
-        .collect();
+    let always = Destination::ALWAYS.iter().map(|&kind| kind.into());
+    let lanes: Vec<Lane> = always.chain(services(config)).collect();
+    for lane in &lanes {
+        metrics.deliver_to(lane.kind);
+    }
     Ok(Destinations {
-        avatars,
-        files,
-        store: store.clone(),
-        clock: clock.clone(),
+        files: FileDelivery {
+            avatars,
+            files,
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: Arc::clone(metrics),
+        },
         breakers: Breakers::new(&lanes, Arc::clone(metrics), clock.clone()),
         lanes,
-        metrics: Arc::clone(metrics),
+        redis: redis(config, store, metrics)?,
     })
 }
 
-pub fn dependencies(config: &Config) -> Vec<Dependency> {
+/// What waits for a destination that the settings no longer name is given up, where a person sees it.
+pub async fn give_up_strays(
+    store: &Store,
+    destinations: &Destinations,
+    clock: &Clock,
+) -> Result<(), Failure> {
+    let unwritable = |error: StoreError| Failure::from(store.cannot_start(&error));
+    let lanes = destinations.lanes.iter().map(Lane::key).collect();
+    let strays = store.give_up_strays(lanes, clock.unix()).await;
+    let strays = strays.map_err(unwritable)?;
+    let metrics = &destinations.files.metrics;
+    for &destination in &strays {
+        let reason = DeadReason::Rejected;
+        metrics.dead_letters_made.inc((destination, reason));
+        metrics.deliveries.inc((destination, DeliveryResult::Dead));
+    }
+    if !strays.is_empty() {
+        tracing::warn!(
+            deliveries = strays.len(),
+            "deliveries to destinations that the settings no longer name were given up"
+        );
+    }
+    Ok(())
+}
+
+fn redis(
+    config: &Config,
+    store: &Store,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<RedisService>, Failure> {
+    let settings = &config.services.redis;
+    if !settings.enabled {
+        return Ok(None);
+    }
+    let channel = settings.match_updates_channel.clone();
+    let (updates, require_subscriber) = match settings.delivery {
+        RedisDelivery::Pubsub => (RedisWay::Channel(channel), settings.require_subscriber),
+        RedisDelivery::Stream => (RedisWay::Stream(channel, settings.stream_length), false),
+    };
+    let reached = RedisSettings {
+        url: settings.url.clone(),
+        authorities: settings.authorities.clone(),
+        require_subscriber,
+    };
+    let redis = Redis::new(&reached, Arc::clone(metrics));
+    Ok(Some(RedisService {
+        redis: redis.map_err(|problem| Failure::Unusable(format!("REDIS_URL {problem}")))?,
+        updates,
+        alerts: settings.system_alerts_channel.clone(),
+        status: settings.processor_status_channel.clone(),
+        progress: Arc::default(),
+        store: store.clone(),
+    }))
+}
+
+/// Services that read matches.
+fn services(config: &Config) -> Vec<Lane> {
+    let mut services = Vec::new();
+    if config.services.redis.enabled {
+        services.push(Destination::Redis.into());
+    }
+    if config.services.calendar.is_some() {
+        services.push(Destination::Calendar.into());
+    }
+    services
+}
+
+pub fn planner(config: &Config) -> Planner {
+    Planner {
+        routing: Arc::default(),
+        services: services(config),
+    }
+}
+
+pub fn dependencies(config: &Config, metrics: &Metrics) -> Vec<Dependency> {
     let mut all = vec![Dependency::ApiClient];
     if matches!(config.assets.avatar, AvatarSetting::Service(_)) {
         all.push(Dependency::AvatarService);
     }
     all.push(Dependency::StorageService);
+    if config.services.redis.enabled {
+        all.push(Dependency::Redis);
+    }
+    for &dependency in &all {
+        metrics.depend_on(dependency);
+    }
     all
 }
 

@@ -77,6 +77,7 @@ impl App {
         let stale = compose::baseline(&config, &store, &exporter, &metrics).await?;
         let status = Arc::new(compose::status(&store, &metrics, &config, &clock).await?);
         let destinations = Arc::new(compose::destinations(&config, &store, &metrics, &clock)?);
+        compose::give_up_strays(&store, &destinations, &clock).await?;
         let cycle = Arc::new(Cycle {
             store: store.clone(),
             upstream,
@@ -91,10 +92,15 @@ impl App {
             hold_confirm: config.cycle.hold_confirm,
             min_referees: config.assets.min_referees,
             folder_base: config.assets.folder_base.clone(),
+            planner: compose::planner(&config),
+            progress: destinations
+                .redis
+                .as_ref()
+                .map(|redis| Arc::clone(&redis.progress)),
             export_stale: stale.into(),
             remembered: std::sync::Mutex::default(),
         });
-        let health = Arc::new(Health::new(&compose::dependencies(&config)));
+        let health = Arc::new(Health::new(&compose::dependencies(&config, &metrics)));
         Ok(Self {
             live: Live::new(Arc::clone(&config)),
             reloads: None,

@@ -17,6 +17,9 @@ impl App {
         let looked = self.look_once(&mut stop).await;
         if looked.is_ok() {
             self.deliver_once(stop).await;
+            if let Some(redis) = &self.destinations.redis {
+                redis.tell_progress_once().await;
+            }
             self.tell_what_waits().await;
         }
         let closed = self.store.close().await.map_err(store_failed);

@@ -158,6 +158,14 @@ impl App {
             let dispatcher = self.dispatcher(lane);
             work.spawn(dispatcher.run(stop.clone(), cancel.clone()));
         }
+        if self.destinations.redis.is_some() {
+            let (destinations, stop) = (Arc::clone(&self.destinations), stop.clone());
+            work.spawn(async move {
+                if let Some(redis) = &destinations.redis {
+                    redis.tell_progress(stop).await;
+                }
+            });
+        }
         let prober = Prober {
             health: Arc::clone(&self.health),
             upstream: self.cycle.upstream.clone(),

@@ -17,9 +17,9 @@ mod notifications;
 mod otel;
 mod pace;
 mod reader;
-mod redis;
 mod schedule;
 mod secret;
+mod services;
 mod source;
 mod store;
 mod tls;
@@ -48,9 +48,9 @@ pub use notifications::{ChannelConfig, NotificationsConfig, Security, SmtpConfig
 pub use otel::{OtelConfig, OtlpExporter, OtlpProtocol};
 pub use pace::PaceConfig;
 pub use reader::Setting;
-pub use redis::RedisConfig;
 pub use schedule::ScheduleConfig;
 pub use secret::{Secret, redacted};
+pub use services::{RedisConfig, RedisDelivery, ServicesConfig};
 pub use source::{Origin, Source};
 pub use store::StoreConfig;
 pub use upstream::{UpstreamConfig, UpstreamUrl};
@@ -91,8 +91,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Traces.
     pub otel: OtelConfig,
-    /// Redis.
-    pub redis: RedisConfig,
+    /// Services that are told of changes.
+    pub services: ServicesConfig,
     /// Who is told of changes.
     pub notifications: NotificationsConfig,
     /// For a shutdown as a whole.
@@ -194,7 +194,7 @@ impl Config {
             schedule: ScheduleConfig::read(&mut from, &mode),
             log: LogConfig::read(&mut from),
             otel: OtelConfig::read(&mut from),
-            redis: RedisConfig::read(&mut from),
+            services: ServicesConfig::read(&mut from),
             notifications: NotificationsConfig::read(&mut from),
             shutdown_deadline: from.seconds("SHUTDOWN_DEADLINE_SECONDS", 30, 1..=3600, seconds),
             probe_interval: from.seconds("PROBE_INTERVAL_SECONDS", 15, 1..=3600, seconds),

@@ -240,7 +240,13 @@ fn no_secret_is_ever_shown() {
         "{:?}",
         config.warnings
     );
-    assert!(!format!("{:?} {:?} {:?}", config.admin, config.redis, config.otel).contains("canary"));
+    assert!(
+        !format!(
+            "{:?} {:?} {:?}",
+            config.admin, config.services.redis, config.otel
+        )
+        .contains("canary")
+    );
     let errors = load([
         ("ADMIN_TOKEN", "canary"),
         ("ADMIN_TOKEN_FILE", "/x"),
@@ -353,7 +359,7 @@ fn the_environment_wins_over_dot_env_and_that_over_the_file() {
     assert_eq!(config.http.listen.to_string(), "0.0.0.0:6");
     assert_eq!(config.store.queue_capacity, 5);
     assert_eq!(config.store.history_limit, 4);
-    assert!(config.redis.enabled);
+    assert!(config.services.redis.enabled);
     let origin = |name: &str| {
         config
             .effective()

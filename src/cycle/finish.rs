@@ -39,6 +39,7 @@ impl Cycle {
         };
         self.commit(write, &begun, accepted).await?;
         self.observe(&begun, &report);
+        self.tell_progress(&report);
         self.tell(begun, &report).await?;
         Ok(report)
     }

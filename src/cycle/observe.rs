@@ -5,9 +5,12 @@ use std::time::Instant;
 
 use tracing::span::EnteredSpan;
 
+use serde_json::json;
+
 use super::Report;
 use super::one::{Begun, Cycle};
 use crate::clock::unix_seconds;
+use crate::delivery::ProgressStatus;
 use crate::telemetry::labels::{Outcome, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
@@ -47,6 +50,10 @@ impl Cycle {
                 "cycle {id} begins for {triggers} trigger(s)"
             );
         });
+        if let Some(progress) = &self.progress {
+            let details = json!({ "processing_id": id, "triggers": triggers });
+            progress.tell(id, ProgressStatus::Started, begun.at, details);
+        }
     }
 
     /// Counts and logs how a cycle ended.
@@ -95,6 +102,29 @@ impl Cycle {
                 record.summary
             ),
         }
+    }
+
+    /// Tells who listens how a cycle ended.
+    pub(super) fn tell_progress(&self, report: &Report) {
+        let Some(progress) = &self.progress else {
+            return;
+        };
+        let record = &report.record;
+        let status = match report.outcome {
+            Outcome::Success => ProgressStatus::Completed,
+            _ => ProgressStatus::Failed,
+        };
+        let details = json!({
+            "processing_id": record.processing_id,
+            "outcome": report.outcome.label(),
+            "duration": record.duration,
+            "changes_detected": record.changes_detected,
+            "new": record.changes.new,
+            "updated": record.changes.updated,
+            "removed": record.changes.removed,
+            "error_type": report.error.as_ref().map(|error| error.kind.label()),
+        });
+        progress.tell(&record.processing_id, status, self.clock.now(), details);
     }
 
     /// Times a stage until the value is dropped.

@@ -11,8 +11,10 @@ use tracing::{Instrument, Span};
 use super::work::{Found, Given, Snapshot};
 use super::{CycleError, Report, Status};
 use crate::clock::{Clock, unix_seconds};
+use crate::delivery::Progress;
 use crate::domain::change::Priority;
 use crate::domain::texts::Texts;
+use crate::notify::Planner;
 use crate::store::{Exporter, FeedState, Store, StoreError, Waiting};
 use crate::telemetry::family::InFlight;
 use crate::telemetry::labels::{Dependency, Stage};
@@ -49,6 +51,10 @@ pub struct Cycle {
     pub min_referees: usize,
     /// Where the folders of matches are.
     pub folder_base: String,
+    /// Who is told.
+    pub planner: Planner,
+    /// Who is told how far a cycle has come, if anybody.
+    pub progress: Option<Arc<Progress>>,
     /// Whether the exported list must be written again although nothing changed.
     pub export_stale: AtomicBool,
     /// The list of the cycle before, to be spared reading it from the store.
@@ -134,6 +140,7 @@ impl Cycle {
             let given = Given {
                 feed,
                 now: unix_seconds(at),
+                at,
                 timestamp: at.to_string(),
                 today: time_zone.to_datetime(at).date(),
                 list_digest: digest.to_vec(),

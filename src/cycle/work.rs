@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::runtime::Handle;
 
@@ -15,10 +16,11 @@ use super::one::Cycle;
 use super::payload::delivery;
 use crate::domain::change::{Change, Priority};
 use crate::domain::compare::{
-    Anomalies, Counts, Diff, Kept, KnownMatch, Rules, changes, diff, hold_reason, summary,
+    Anomalies, Counts, Diff, Kept, KnownMatch, Rules, Upsert, changes, diff, hold_reason, summary,
 };
 use crate::domain::matchlist::{Entry, Fingerprint, Layout, List, Match};
 use crate::domain::plan::{AssetKind, Plan, PlanRules, plan};
+use crate::notify::Findings;
 use crate::store::{
     FeedState, Held, MatchWrite, MatchWrites, NewDelivery, Prepared, SnapshotWrite,
 };
@@ -61,6 +63,8 @@ pub struct Given {
     pub feed: FeedState,
     /// The wall clock at the start, Unix seconds.
     pub now: f64,
+    /// The same.
+    pub at: Timestamp,
     /// The same as text.
     pub timestamp: String,
     /// The day in the referees' time zone.
@@ -111,7 +115,15 @@ impl Cycle {
             counts.by_category.clear();
         }
         drop(timer);
-        let deliveries = self.plan(&diff, &old, &changes)?;
+        let summary = summary(&counts);
+        let findings = Findings {
+            changes: &changes,
+            current: current(&diff),
+            previous: &old,
+            summary: &summary,
+            at: given.at,
+        };
+        let deliveries = self.plan(&diff, &findings)?;
         let (export, export_failed) = self.exported(export);
         let stale = export_failed.then(Vec::new);
         let snapshot = SnapshotWrite {
@@ -127,7 +139,7 @@ impl Cycle {
             export,
             export_failed,
             changes,
-            summary: summary(&counts),
+            summary,
             counts,
             deliveries,
             total: diff.total,
@@ -232,13 +244,14 @@ impl Cycle {
         Ok(raw.into_iter().filter_map(parse).collect())
     }
 
-    fn plan(
-        &self,
-        diff: &Diff,
-        old: &HashMap<i64, Match>,
-        changes: &[Change],
-    ) -> Result<Vec<NewDelivery>, CycleError> {
+    fn plan(&self, diff: &Diff, findings: &Findings<'_>) -> Result<Vec<NewDelivery>, CycleError> {
         let _timer = self.stage(Stage::Plan);
+        let mut planned = self.files(diff, findings)?;
+        planned.extend(self.planner.plan(findings));
+        Ok(planned)
+    }
+
+    fn files(&self, diff: &Diff, findings: &Findings<'_>) -> Result<Vec<NewDelivery>, CycleError> {
         if diff.upserts.is_empty() {
             return Ok(Vec::new());
         }
@@ -256,10 +269,10 @@ impl Cycle {
             folder_base: &self.folder_base,
             texts: &self.texts,
         };
-        let plan = plan(diff, old, &planned, &rules);
+        let plan = plan(diff, findings.previous, &planned, &rules);
         self.count_plan(&plan);
         let mut urgency: HashMap<i64, Priority> = HashMap::new();
-        for change in changes {
+        for change in findings.changes {
             let most = urgency.entry(change.match_id).or_insert(change.priority);
             // The most urgent one is declared first.
             *most = change.priority.min(*most);
@@ -288,6 +301,12 @@ impl Cycle {
             tracing::error!(match_id, kind = kind.label(), error = %error, "a text could not be made");
         }
     }
+}
+
+/// What is new or differs, as it is now.
+fn current<'a>(diff: &'a Diff<'a>) -> HashMap<i64, &'a Match> {
+    let found = |one: &'a Upsert<'a>| (one.id, &one.parsed);
+    diff.upserts.iter().map(found).collect()
 }
 
 fn writes(body: &Bytes, diff: &Diff) -> MatchWrites {

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::Destinations;
 use crate::client::CallError;
 use crate::clock::Clock;
-use crate::cycle::{Payload, Status};
+use crate::cycle::Status;
 use crate::domain::breaker::Turn;
 use crate::domain::delivery::{DeliveryState, Lane};
 use crate::domain::plan::AssetKind;
@@ -52,7 +52,7 @@ pub struct Dispatcher {
 /// How an attempt ended.
 struct Attempted {
     claimed: Claimed,
-    result: Result<String, CallError>,
+    result: Result<Option<String>, CallError>,
 }
 
 impl Dispatcher {
@@ -153,7 +153,8 @@ impl Dispatcher {
         let begun = Instant::now();
         let parent = claimed.traceparent.as_deref();
         let span = span::deliver(self.lane.kind, claimed.attempt, parent);
-        let tried = AssertUnwindSafe(self.deliver(&claimed)).catch_unwind();
+        let tried =
+            AssertUnwindSafe(self.destinations.deliver(&self.lane, &claimed)).catch_unwind();
         let result = tried.instrument(span.clone()).await.unwrap_or_else(|_| {
             Err(CallError::of(
                 ErrorKind::Internal,
@@ -173,26 +174,13 @@ impl Dispatcher {
             .await;
     }
 
-    async fn deliver(&self, claimed: &Claimed) -> Result<String, CallError> {
-        let payload: Payload = serde_json::from_str(&claimed.payload)
-            .map_err(|_| CallError::of(ErrorKind::Internal, "the stored payload cannot be read"))?;
-        self.destinations
-            .deliver(payload, claimed.idempotency_key(), claimed.attempt > 1)
-            .await
-    }
-
     async fn settle(&self, attempted: Attempted) {
         let Attempted { claimed, result } = attempted;
         let breakers = &self.destinations.breakers;
         breakers.ended(&self.lane, result.as_ref().err(), claimed.ahead);
         let now = self.clock.unix();
         let (settlement, reason) = match &result {
-            Ok(url) => (
-                Settlement::Delivered {
-                    url: Some(url.clone()),
-                },
-                None,
-            ),
+            Ok(url) => (Settlement::Delivered { url: url.clone() }, None),
             Err(error) => after_failure(&claimed, error, self.clock.steady()),
         };
         let mut pause = STORE_PAUSE;

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{AvatarService, Breakers, Files, Upload};
+use super::{AvatarService, Files, Upload};
 use crate::assets::avatar::{Club, draw};
 use crate::client::{CallError, Health};
 use crate::clock::Clock;
 use crate::cycle::{Content, Payload};
-use crate::domain::delivery::Lane;
 use crate::store::Store;
 use crate::telemetry::labels::{Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
@@ -23,9 +22,9 @@ pub enum AvatarSource {
     Service(AvatarService),
 }
 
-/// The neighbours that deliveries go to.
+/// Makes files and stores them.
 #[derive(Debug)]
-pub struct Destinations {
+pub struct FileDelivery {
     /// Where avatars come from.
     pub avatars: AvatarSource,
     /// Where files go.
@@ -34,15 +33,11 @@ pub struct Destinations {
     pub store: Store,
     /// The wall clock.
     pub clock: Clock,
-    /// The ways out.
-    pub lanes: Vec<Lane>,
-    /// Hold back what would only knock at a closed door.
-    pub breakers: Breakers,
     /// The metrics.
     pub metrics: Arc<Metrics>,
 }
 
-impl Destinations {
+impl FileDelivery {
     /// Makes and stores a file; returns where it can be looked at. `idempotency_key` is the same at
     /// each attempt; `again` says that it is not the first.
     ///

@@ -2,22 +2,28 @@
 
 mod avatar_service;
 mod breakers;
+mod destinations;
 mod dispatch;
 mod drive;
 mod files;
 mod object;
+mod progress;
 mod redis;
+mod services;
 
 pub use self::redis::{
-    Alert, ChangeSet, ChangeSetMetadata, Envelope, MessageType, Progress, ProgressStatus, Redis,
+    Alert, ChangeSet, ChangeSetMetadata, Envelope, MessageType, ProgressStatus, Redis,
     RedisSettings, message_id,
 };
 pub use avatar_service::AvatarService;
 pub use breakers::Breakers;
+pub use destinations::Destinations;
 pub use dispatch::Dispatcher;
 pub use drive::Drive;
-pub use files::{AvatarSource, Destinations};
+pub use files::{AvatarSource, FileDelivery};
 pub use object::ObjectFiles;
+pub use progress::Progress;
+pub use services::{RedisService, RedisWay};
 
 use bytes::Bytes;
 

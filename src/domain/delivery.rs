@@ -59,6 +59,9 @@ pub enum Succession {
 /// All matches that a cycle changed, to a service that reads them one message after the other.
 pub const MATCH_UPDATES: &str = "match_updates";
 
+/// All matches of the list, to the same services.
+pub const FULL_STATE: &str = "full_state";
+
 /// A message to a person about one match.
 pub const MESSAGE: &str = "message";
 

@@ -12,6 +12,7 @@ pub mod retry;
 pub mod routing;
 pub mod schedule;
 pub mod texts;
+pub mod watch;
 
 #[cfg(test)]
 mod purity_tests;

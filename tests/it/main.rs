@@ -35,6 +35,7 @@ mod repeats;
 mod schedule;
 mod season;
 mod senders;
+mod services;
 mod shutdown;
 mod support;
 mod tls;

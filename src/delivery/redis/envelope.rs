@@ -106,6 +106,23 @@ impl<'a> ChangeSet<'a> {
         summary: &'a str,
         found: Timestamp,
     ) -> Self {
+        Self::made(matches, changes, summary, found)
+    }
+
+    /// All matches there are. Subscribers read it as they read changes.
+    #[must_use]
+    pub fn whole(matches: &'a [&'a RawValue], summary: &'a str, found: Timestamp) -> Self {
+        let mut whole = Self::made(matches, &[], summary, found);
+        whole.metadata.has_changes = true;
+        whole
+    }
+
+    fn made(
+        matches: &'a [&'a RawValue],
+        changes: &'a [&'a Change],
+        summary: &'a str,
+        found: Timestamp,
+    ) -> Self {
         let is_high = |change: &&Change| change.priority <= Priority::High;
         Self {
             matches,

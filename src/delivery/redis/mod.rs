@@ -66,6 +66,15 @@ impl Redis {
         })
     }
 
+    /// The same server for messages that nobody has to receive.
+    #[must_use]
+    pub fn to_anyone(&self) -> Self {
+        Self {
+            require_subscriber: false,
+            ..self.clone()
+        }
+    }
+
     /// Tells all who listen on `channel`.
     ///
     /// # Errors

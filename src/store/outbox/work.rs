@@ -11,11 +11,13 @@ use crate::domain::retry::{longest_delay, next_delay};
 use crate::store::error::StoreError;
 
 /// Nothing older of the same match and recipient waits or is under way; the entry is called `o`.
-/// What is about no match in particular waits only for its own kind.
+/// What is about no match in particular waits only for its own kind, and what tells of matches for all
+/// that does.
 pub(super) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM outbox AS older \
     WHERE older.feed = o.feed AND older.destination = o.destination \
     AND older.match_id = o.match_id AND older.recipient = o.recipient AND older.id < o.id \
-    AND (o.match_id <> 0 OR older.kind = o.kind) \
+    AND (o.match_id <> 0 OR older.kind = o.kind OR (o.kind IN ('match_updates', 'full_state') \
+    AND older.kind IN ('match_updates', 'full_state'))) \
     AND older.state IN ('pending', 'running'))";
 
 /// Settled entries of cycles that the history no longer holds.

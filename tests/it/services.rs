@@ -1,0 +1,201 @@
+//! What services are told of changes, through a real Redis.
+
+use std::time::{Duration, Instant};
+
+use match_list_processor::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::support::daemon::Daemon;
+use crate::support::matches::{a_match, list, with};
+use crate::support::redis::{Client, RedisServer};
+
+const UPDATES: &str = "fogis:matches:updates";
+
+async fn telling(url: &str, more: &[(&str, &str)]) -> Daemon {
+    let mut settings = vec![
+        ("REDIS_ENABLED", "true"),
+        ("REDIS_URL", url),
+        ("PROBE_INTERVAL_SECONDS", "1"),
+    ];
+    settings.extend(more);
+    Daemon::start_with(Clock::system(), &settings).await
+}
+
+fn updates(server: &RedisServer) -> Client {
+    server.subscriber(&format!("SUBSCRIBE {UPDATES}"))
+}
+
+/// The next message, and its text.
+fn message(subscriber: &mut Client) -> (Value, String) {
+    let text = subscriber.next().pop().unwrap();
+    (serde_json::from_str(&text).unwrap(), text)
+}
+
+fn moved(id: i64, kickoff: &str) -> Value {
+    with(a_match(id), json!({ "avsparkstid": kickoff }))
+}
+
+/// The oldest entry of the outbox to Redis, once it is like this.
+async fn awaited(daemon: &Daemon, done: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let rows = daemon.admin("/deliveries?destination=redis").await;
+        let rows = rows["deliveries"].as_array().unwrap();
+        if let Some(row) = rows.last().filter(|row| done(row)) {
+            return row.clone();
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {rows:#?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn failed(row: &Value) -> bool {
+    row["last_error"].is_string() && row["state"] == "pending"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribers_hear_of_a_change_set_once_as_it_came() {
+    let server = RedisServer::start();
+    let mut subscriber = updates(&server);
+    let mut progress = server.subscriber("SUBSCRIBE fogis:processor:status");
+    let daemon = telling(&server.url(), &[]).await;
+    // A number that no parser of floats would write like this again.
+    let odd = "{\"matchid\":7,\"odd\":1.10,\"lag1namn\":\"Sm\\u00e5 \\/ Bj\u{f6}rk\"}";
+    let other = serde_json::to_string(&a_match(8)).unwrap();
+    daemon.look(format!("[{odd},{other}]")).await;
+    let (told, text) = message(&mut subscriber);
+    assert_eq!(told["type"], "match_updates");
+    assert_eq!(told["schema_version"], "2.0");
+    assert_eq!(told["payload"]["metadata"]["has_changes"], true);
+    assert!(text.contains(odd) && text.contains(&other), "{text}");
+    let changes = told["payload"]["detailed_changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 2);
+    assert_eq!(told["payload"]["high_priority"], true);
+    for status in ["started", "completed"] {
+        let (told, _) = message(&mut progress);
+        assert_eq!(told["type"], "processing_status");
+        assert_eq!(told["payload"]["status"], status);
+    }
+    daemon.look(format!("[{odd},{other}]")).await;
+    // Of two that are gone there is nothing to show but that they are.
+    let moved = serde_json::to_string(&moved(8, "20:15")).unwrap();
+    daemon.look(format!("[{odd},{moved}]")).await;
+    let (told, text) = message(&mut subscriber);
+    assert!(text.contains(&moved) && !text.contains(odd), "{text}");
+    let change = &told["payload"]["detailed_changes"][0];
+    assert_eq!(change["category"], "time_change");
+    assert_eq!(change["current_value"], "20:15");
+    daemon.look(format!("[{odd}]")).await;
+    let (told, _) = message(&mut subscriber);
+    assert_eq!(told["payload"]["matches"], Value::Array(vec![]));
+    assert_eq!(
+        told["payload"]["detailed_changes"][0]["category"],
+        "assignment_removed"
+    );
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_gone_and_back_misses_nothing_and_hears_it_in_order() {
+    let mut server = RedisServer::start();
+    let mut subscriber = updates(&server);
+    let daemon = telling(&server.url(), &[]).await;
+    daemon.look(list(&[a_match(1)])).await;
+    let (first, _) = message(&mut subscriber);
+    server.kill();
+    let kickoffs = ["20:01", "20:02", "20:03"];
+    for kickoff in kickoffs {
+        daemon.look(list(&[moved(1, kickoff)])).await;
+    }
+    let daemon = daemon.restart().await;
+    server.again();
+    let back = Instant::now();
+    // It comes after the daemon could have told nobody.
+    let mut subscriber = updates(&server);
+    let mut ids = vec![first["message_id"].clone()];
+    for kickoff in kickoffs {
+        let (told, _) = message(&mut subscriber);
+        let change = &told["payload"]["detailed_changes"][0];
+        assert_eq!(change["current_value"], kickoff);
+        let now = &told["payload"]["matches"][0]["avsparkstid"];
+        assert_eq!(now, "20:03", "a match is told as it is, not as it was");
+        ids.push(told["message_id"].clone());
+    }
+    assert!(
+        back.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        back.elapsed()
+    );
+    ids.sort_by_key(ToString::to_string);
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "each has its own id");
+    daemon
+        .await_count(
+            "deliveries_total{destination=\"redis\",result=\"delivered\"}",
+            3.0,
+        )
+        .await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_that_is_away_hears_of_it_when_it_is_back() {
+    let server = RedisServer::start();
+    let daemon = telling(&server.url(), &[]).await;
+    daemon.look(list(&[a_match(1)])).await;
+    awaited(&daemon, failed).await;
+    let mut subscriber = updates(&server);
+    let (told, _) = message(&mut subscriber);
+    assert_eq!(told["payload"]["matches"][0]["matchid"], 1);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_for_those_who_read_later() {
+    let server = RedisServer::start();
+    let daemon = telling(&server.url(), &[("REDIS_DELIVERY", "stream")]).await;
+    daemon.look(list(&[a_match(1)])).await;
+    daemon.look(list(&[moved(1, "20:15")])).await;
+    daemon
+        .await_count(
+            "deliveries_total{destination=\"redis\",result=\"delivered\"}",
+            2.0,
+        )
+        .await;
+    let read = server.client().ask(&format!("XRANGE {UPDATES} - +"));
+    let messages: Vec<Value> = read
+        .iter()
+        .filter_map(|text| serde_json::from_str(text).ok())
+        .filter(Value::is_object)
+        .collect();
+    assert_eq!(messages.len(), 2, "{read:?}");
+    assert_eq!(messages[1]["payload"]["matches"][0]["avsparkstid"], "20:15");
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_destination_that_is_no_more_is_seen_and_can_be_retried() {
+    let mut server = RedisServer::start();
+    let url = server.url();
+    let daemon = telling(&url, &[]).await;
+    server.kill();
+    daemon.look(list(&[a_match(1)])).await;
+    awaited(&daemon, failed).await;
+    let daemon = daemon.restart_with(&[]).await;
+    let row = awaited(&daemon, |row| row["state"] == "dead").await;
+    daemon.scrape().await;
+    assert!(row["last_error"].as_str().unwrap().contains("settings"));
+    assert_eq!(daemon.counted("dead_letters{destination=\"redis\"}"), 1.0);
+    server.again();
+    let mut subscriber = updates(&server);
+    let daemon = daemon
+        .restart_with(&[("REDIS_ENABLED", "true"), ("REDIS_URL", &url)])
+        .await;
+    let (code, _) = daemon
+        .command(&format!("/deliveries/{}/retry", row["id"]))
+        .await;
+    assert_eq!(code, 200);
+    let (told, _) = message(&mut subscriber);
+    assert_eq!(told["payload"]["matches"][0]["matchid"], 1);
+    daemon.stop().await;
+}
