@@ -12,7 +12,7 @@ use super::sign::header;
 use super::table::View;
 use super::trigger::read;
 use crate::app::Failure;
-use crate::filter::{Action, Filters, Judge, Malformed, Request, RuleError, Verdict};
+use crate::filter::{Action, Filters, Judge, Looks, Malformed, Request, RuleError, Verdict};
 
 /// How it is used.
 pub const HELP: &str = "\
@@ -99,7 +99,12 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
             .map_or_else(String::new, |ip| ip.to_canonical().to_string()),
         authenticated: arguments.authenticated.clone().unwrap_or_default(),
         body: (body.len() <= KEPT_BYTES).then_some(body),
-        ..Request::of(&arguments.method, &headers, &query.finish())
+        ..Request::of(
+            &Looks::everywhere(),
+            &arguments.method,
+            &headers,
+            &query.finish(),
+        )
     })
 }
 

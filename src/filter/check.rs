@@ -11,6 +11,7 @@ use regex::Regex;
 
 use super::ast::{self, Asked};
 use super::functions::{self, Function, MATCHES};
+use super::looks::Seen;
 use super::place::{Place, Problem};
 use super::regexes;
 use super::types::Type;
@@ -35,8 +36,8 @@ pub struct Checker<'a> {
     pub problems: Vec<Problem>,
     /// Walks over the body at most.
     pub work: usize,
-    /// Whether it asks for the body.
-    pub uses_body: bool,
+    /// What it asks for of a request.
+    pub seen: Seen,
     /// The variable of the macro that is looked at, and its type.
     element: Option<(String, Type)>,
 }
@@ -48,7 +49,7 @@ impl<'a> Checker<'a> {
             regexes,
             problems: Vec::new(),
             work: 0,
-            uses_body: false,
+            seen: Seen::default(),
             element: None,
         }
     }
@@ -73,8 +74,9 @@ impl<'a> Checker<'a> {
             Expr::Literal(literal) => type_of(literal),
             Expr::Ident(name) => self.variable(name, offset),
             Expr::Select(select) => {
-                if !select.test {
-                    self.lower_case(&select.operand, &select.field, offset);
+                match select.test {
+                    true => self.header(&select.operand, &select.field),
+                    false => self.lower_case(&select.operand, &select.field, offset),
                 }
                 let operand = self.visit(&mut select.operand);
                 let found = self.field(&operand, offset);
@@ -117,11 +119,9 @@ impl<'a> Checker<'a> {
                 return Type::Dyn;
             }
         }
+        self.seen.variable(name);
         match name {
-            "body" => {
-                self.uses_body = true;
-                Type::Dyn
-            }
+            "body" => Type::Dyn,
             "headers" | "query" => Type::Map(Box::new(Type::Text)),
             "method" | "source" | "authenticated" => Type::Text,
             _ => {
@@ -148,8 +148,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A header that is named in a way in which none ever is.
+    /// A header that is asked for by its name.
+    fn header(&mut self, map: &IdedExpr, name: &str) {
+        if ast::is_variable(map, "headers") {
+            self.seen.header(name);
+        }
+    }
+
+    /// The same, which may be named in a way in which none ever is.
     pub(super) fn lower_case(&mut self, map: &IdedExpr, name: &str, offset: usize) {
+        self.header(map, name);
         if ast::is_variable(map, "headers") && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             let lower = name.to_ascii_lowercase();
             self.problem(

@@ -8,6 +8,7 @@ use cel::{Env, IdedExpr};
 use regex::Regex;
 
 use super::check::Checker;
+use super::looks::{Looks, Seen};
 use super::place::{Place, Problem};
 use super::{Action, DEFAULT, Filters, Rule, ast, source};
 use crate::auth::is_label;
@@ -88,7 +89,7 @@ impl Filters {
 
 fn compile_all(drafts: Vec<Draft>, default: Action) -> Result<Filters, Vec<Mistaken>> {
     let (mut rules, mut regexes, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut names, mut work) = (BTreeSet::new(), 0);
+    let (mut names, mut work, mut looks) = (BTreeSet::new(), 0, Looks::default());
     for draft in drafts {
         let Draft { name, when, then } = draft;
         if !is_label(&name) || name == DEFAULT {
@@ -102,11 +103,12 @@ fn compile_all(drafts: Vec<Draft>, default: Action) -> Result<Filters, Vec<Mista
         match condition(&when, &mut regexes) {
             Ok(condition) => {
                 work += condition.work;
+                condition.seen.add_to(&mut looks);
                 rules.push(Rule {
                     name: name.into(),
                     action: then,
                     condition: condition.expression,
-                    uses_body: condition.uses_body,
+                    uses_body: condition.seen.has("body"),
                 });
             }
             Err(problems) => {
@@ -124,6 +126,7 @@ fn compile_all(drafts: Vec<Draft>, default: Action) -> Result<Filters, Vec<Mista
             regexes: regexes.into(),
             default,
             work,
+            looks: looks.into(),
         }),
         false => Err(mistakes),
     }
@@ -131,7 +134,7 @@ fn compile_all(drafts: Vec<Draft>, default: Action) -> Result<Filters, Vec<Mista
 
 struct Condition {
     expression: IdedExpr,
-    uses_body: bool,
+    seen: Seen,
     work: usize,
 }
 
@@ -145,12 +148,12 @@ fn condition(text: &str, regexes: &mut Vec<Regex>) -> Result<Condition, Vec<Prob
     }
     let mut checker = Checker::new(&info, regexes);
     checker.condition(&mut expression);
-    let (uses_body, work) = (checker.uses_body, checker.work);
+    let (seen, work) = (checker.seen, checker.work);
     let mut problems = checker.problems;
     if problems.is_empty() {
         return Ok(Condition {
             expression,
-            uses_body,
+            seen,
             work,
         });
     }

@@ -41,41 +41,45 @@ impl RuleError {
     }
 
     pub(super) fn of(error: &ExecutionError) -> Self {
+        Self::new(RuleErrorKind::of(error), detail(error))
+    }
+}
+
+impl RuleErrorKind {
+    pub(super) fn of(error: &ExecutionError) -> Self {
         use ExecutionError as E;
         match error {
-            E::NoSuchKey(key) => {
-                Self::new(RuleErrorKind::Missing, format!("there is no key {key:?}"))
-            }
-            E::IndexOutOfBounds(_) => {
-                Self::new(RuleErrorKind::Missing, "the list has no such element")
-            }
-            E::NoSuchOverload(error) => {
-                let types = error.argument_types().join(", ");
-                let operation = told(error.function());
-                let detail = format!("{operation} cannot be done with ({types})");
-                Self::new(RuleErrorKind::WrongType, detail)
-            }
-            E::Overflow(..) => Self::new(RuleErrorKind::Arithmetic, "a number is too large"),
-            E::DivisionByZero(_) | E::RemainderByZero(_) => {
-                Self::new(RuleErrorKind::Arithmetic, "something is divided by zero")
-            }
-            E::FunctionError { function, .. } => {
-                let detail = format!("{function}() cannot convert this value");
-                Self::new(RuleErrorKind::Conversion, detail)
-            }
-            E::UnexpectedType { want, .. } => {
-                let detail = format!("a value is of another type than {want}");
-                Self::new(RuleErrorKind::WrongType, detail)
-            }
-            E::InternalError(_) | E::UndeclaredReference(_) => {
-                Self::new(RuleErrorKind::Defect, "the program has a defect")
-            }
-            _ => Self::new(
-                RuleErrorKind::WrongType,
-                "a value is of a type with which this cannot be done",
-            ),
+            E::NoSuchKey(_) | E::IndexOutOfBounds(_) => Self::Missing,
+            E::Overflow(..) | E::DivisionByZero(_) | E::RemainderByZero(_) => Self::Arithmetic,
+            E::FunctionError { .. } => Self::Conversion,
+            E::InternalError(_) | E::UndeclaredReference(_) => Self::Defect,
+            _ => Self::WrongType,
         }
     }
+}
+
+fn detail(error: &ExecutionError) -> String {
+    use ExecutionError as E;
+    let told = match error {
+        E::NoSuchKey(key) => return format!("there is no key {key:?}"),
+        E::NoSuchOverload(error) => {
+            let types = error.argument_types().join(", ");
+            let operation = told(error.function());
+            return format!("{operation} cannot be done with ({types})");
+        }
+        E::FunctionError { function, .. } => {
+            return format!("{function}() cannot convert this value");
+        }
+        E::UnexpectedType { want, .. } => {
+            return format!("a value is of another type than {want}");
+        }
+        E::IndexOutOfBounds(_) => "the list has no such element",
+        E::Overflow(..) => "a number is too large",
+        E::DivisionByZero(_) | E::RemainderByZero(_) => "something is divided by zero",
+        E::InternalError(_) | E::UndeclaredReference(_) => "the program has a defect",
+        _ => "a value is of a type with which this cannot be done",
+    };
+    told.to_owned()
 }
 
 /// An operation as it is written.

@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use cel::common::types::CelBool;
-use cel::{Context, Value};
+use cel::{Context, ExecutionError, Value};
 
 use super::compile::LANGUAGE;
 use super::errors::{RuleError, RuleErrorKind};
+use super::looks::Headers;
 use super::request::Request;
-use super::values::{self, Boxed};
+use super::values;
 use super::{Action, DEFAULT, Filters, Rule, regexes};
 
 /// What becomes of a request.
@@ -48,14 +49,23 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn new(filters: &'a Filters, request: &'a Request) -> Self {
         let mut context = Context::with_env(Arc::clone(&LANGUAGE));
-        for (name, value) in [
-            ("method", values::text(&request.method)),
-            ("headers", values::texts(&request.headers)),
-            ("query", values::texts(&request.query)),
-            ("source", values::text(&request.source)),
-            ("authenticated", values::text(&request.authenticated)),
-        ] {
-            context.add_variable_as_val(name, value);
+        let looks = filters.looks();
+        let mut offer = |name, text| context.add_variable_as_val(name, values::text(text));
+        if looks.method {
+            offer("method", &request.method);
+        }
+        if looks.source {
+            offer("source", &request.source);
+        }
+        if looks.authenticated {
+            offer("authenticated", &request.authenticated);
+        }
+        let mut offer = |name, pairs| context.add_variable_as_val(name, values::texts(pairs));
+        if looks.headers != Headers::None {
+            offer("headers", &request.headers);
+        }
+        if looks.query {
+            offer("query", &request.query);
         }
         regexes::offer(&mut context, &filters.regexes);
         Self {
@@ -71,13 +81,13 @@ impl<'a> Judge<'a> {
     ///
     /// # Errors
     /// When a rule that is asked looks at a body that is none.
-    pub fn verdict(mut self, mut erred: impl FnMut(&RuleError)) -> Result<Verdict, Malformed> {
+    pub fn verdict(mut self, mut erred: impl FnMut(RuleErrorKind)) -> Result<Verdict, Malformed> {
         let filters = self.filters;
         for rule in &*filters.rules {
             match self.ask(rule)? {
                 Ok(true) => return Ok(rule.verdict()),
                 Ok(false) => {}
-                Err(error) => erred(&error),
+                Err(failed) => erred(failed.kind()),
             }
         }
         Ok(Verdict {
@@ -93,32 +103,61 @@ impl<'a> Judge<'a> {
     ) -> impl Iterator<Item = (Verdict, Result<Result<bool, RuleError>, Malformed>)> {
         let filters = self.filters;
         let rules = filters.rules.iter();
-        rules.map(move |rule| (rule.verdict(), self.ask(rule)))
+        rules.map(move |rule| {
+            let answer = self.ask(rule);
+            let told = answer.map(|answer| answer.map_err(Failed::told));
+            (rule.verdict(), told)
+        })
     }
 
-    fn ask(&mut self, rule: &Rule) -> Result<Result<bool, RuleError>, Malformed> {
+    fn ask(&mut self, rule: &Rule) -> Result<Result<bool, Failed>, Malformed> {
         if rule.uses_body && !self.has_body {
-            let value = body(self.body)?;
+            let value = values::body(self.body)?;
             self.context.add_variable_as_val("body", value);
             self.has_body = true;
         }
         // The library is not ours: a defect of it must not end the connection.
         let asked = catch_unwind(AssertUnwindSafe(|| self.answer(rule)));
-        Ok(asked.unwrap_or_else(|_| {
-            let told = "the program has a defect";
-            Err(RuleError::new(RuleErrorKind::Defect, told))
-        }))
+        Ok(asked.unwrap_or(Err(Failed::Defect)))
     }
 
-    fn answer(&self, rule: &Rule) -> Result<bool, RuleError> {
+    fn answer(&self, rule: &Rule) -> Result<bool, Failed> {
         let answer = Value::resolve_val(&rule.condition, &self.context);
-        let answer = answer.map_err(|error| RuleError::of(&error))?;
+        let answer = answer.map_err(Failed::Asked)?;
         let truth = answer.downcast_ref::<CelBool>();
-        truth.map(|truth| *truth.inner()).ok_or_else(|| {
-            let found = answer.get_type().name();
-            let told = format!("it is of type {found}, neither true nor false");
-            RuleError::new(RuleErrorKind::NotBoolean, told)
-        })
+        truth
+            .map(|truth| *truth.inner())
+            .ok_or_else(|| Failed::NotBoolean(answer.get_type().name().to_owned()))
+    }
+}
+
+/// Why a rule could not be asked, before it is put into words: where requests are served, nobody
+/// reads them.
+enum Failed {
+    Asked(ExecutionError),
+    /// It is of this type.
+    NotBoolean(String),
+    Defect,
+}
+
+impl Failed {
+    fn kind(&self) -> RuleErrorKind {
+        match self {
+            Self::Asked(error) => RuleErrorKind::of(error),
+            Self::NotBoolean(_) => RuleErrorKind::NotBoolean,
+            Self::Defect => RuleErrorKind::Defect,
+        }
+    }
+
+    fn told(self) -> RuleError {
+        match &self {
+            Self::Asked(error) => RuleError::of(error),
+            Self::NotBoolean(found) => {
+                let told = format!("it is of type {found}, neither true nor false");
+                RuleError::new(self.kind(), told)
+            }
+            Self::Defect => RuleError::new(self.kind(), "the program has a defect"),
+        }
     }
 }
 
@@ -129,13 +168,4 @@ impl Rule {
             rule: Arc::clone(&self.name),
         }
     }
-}
-
-fn body(bytes: Option<&[u8]>) -> Result<Boxed, Malformed> {
-    let parsed = match bytes {
-        None => return Err(Malformed::TooLarge),
-        Some([]) => serde_json::Value::Null,
-        Some(bytes) => serde_json::from_slice(bytes).map_err(|_| Malformed::NoJson)?,
-    };
-    values::json(parsed).ok_or(Malformed::TooLarge)
 }

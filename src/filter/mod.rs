@@ -10,6 +10,7 @@ mod compile;
 mod errors;
 mod functions;
 mod judge;
+mod looks;
 mod operators;
 mod place;
 mod regexes;
@@ -28,6 +29,7 @@ use cel::IdedExpr;
 pub use compile::{Draft, MAX_RULES, Mistaken};
 pub use errors::{RuleError, RuleErrorKind};
 pub use judge::{Judge, Malformed, Verdict};
+pub use looks::Looks;
 pub use place::{Place, Problem};
 pub use request::Request;
 
@@ -64,6 +66,7 @@ pub struct Filters {
     regexes: Arc<[regex::Regex]>,
     default: Action,
     work: usize,
+    looks: Arc<Looks>,
 }
 
 impl Default for Filters {
@@ -73,6 +76,7 @@ impl Default for Filters {
             regexes: Arc::from([]),
             default: Action::Trigger,
             work: 0,
+            looks: Arc::default(),
         }
     }
 }
@@ -105,6 +109,12 @@ impl Filters {
         let default = format!("{DEFAULT}: {}", self.default);
         let all: Vec<String> = rules.chain([default]).collect();
         all.join(", ")
+    }
+
+    /// What the rules look at of a request's head.
+    #[must_use]
+    pub fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// What judging one request costs at most, in walks over its body.

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use http::HeaderMap;
 
+use super::looks::{Headers, Looks};
+
 /// Parameters of a query that are looked at.
 const MAX_QUERY: usize = 256;
 
@@ -25,30 +27,19 @@ pub struct Request {
 }
 
 impl Request {
-    /// What the head of a request tells.
+    /// What the head of a request tells, as far as somebody looks at it.
     #[must_use]
-    pub fn of(method: &http::Method, headers: &HeaderMap, query: &str) -> Self {
-        let text = |value: &http::HeaderValue| {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            text.into_owned()
-        };
-        let joined = |name: &http::HeaderName| {
-            let mut values = headers.get_all(name).iter().map(text);
-            let first = values.next().unwrap_or_default();
-            values.fold(first, |joined, value| joined + ", " + &value)
-        };
-        let headers = headers.keys();
-        let headers = headers.map(|name| (name.as_str().to_owned(), joined(name)));
-        let mut seen = HashSet::new();
-        let pairs = url::form_urlencoded::parse(query.as_bytes()).take(MAX_QUERY);
-        let first = pairs.filter(|(name, _)| seen.insert(name.clone()));
-        let first: Vec<(String, String)> = first
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
+    pub fn of(looks: &Looks, method: &http::Method, headers: &HeaderMap, query: &str) -> Self {
         Self {
-            method: method.to_string(),
-            headers: headers.collect(),
-            query: first,
+            method: match looks.method {
+                true => method.to_string(),
+                false => String::new(),
+            },
+            headers: seen_headers(looks, headers),
+            query: match looks.query {
+                true => first_of_each(query),
+                false => Vec::new(),
+            },
             ..Self::default()
         }
     }
@@ -59,6 +50,34 @@ impl Request {
         let pairs = self.headers.iter().chain(&self.query);
         pairs.map(|(name, value)| name.len() + value.len()).sum()
     }
+}
+
+fn seen_headers(looks: &Looks, headers: &HeaderMap) -> Vec<(String, String)> {
+    let pair = |name: &http::HeaderName| (name.as_str().to_owned(), joined(headers, name));
+    match &looks.headers {
+        Headers::None => Vec::new(),
+        Headers::All => headers.keys().map(pair).collect(),
+        Headers::Named(names) => {
+            let there = names.iter().filter(|name| headers.contains_key(*name));
+            there.map(pair).collect()
+        }
+    }
+}
+
+fn joined(headers: &HeaderMap, name: &http::HeaderName) -> String {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let mut values = headers.get_all(name).iter().map(text);
+    let first = values.next().unwrap_or_default();
+    values.fold(first, |joined, value| joined + ", " + &value)
+}
+
+fn first_of_each(query: &str) -> Vec<(String, String)> {
+    let mut seen = HashSet::new();
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).take(MAX_QUERY);
+    let first = pairs.filter(|(name, _)| seen.insert(name.clone()));
+    first
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -73,12 +92,26 @@ mod tests {
             let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
             headers.append(name, value);
         }
-        let request = Request::of(&http::Method::POST, &headers, "n=1&t=%C3%85by+IF&n=2&&x");
+        let all = Looks::everywhere();
+        let of = |looks| {
+            let query = "n=1&t=%C3%85by+IF&n=2&&x";
+            Request::of(looks, &http::Method::POST, &headers, query)
+        };
+        let request = of(&all);
         let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         assert_eq!(request.method, "POST");
         let headers = [("x-env", "a, b"), ("other", "\u{e5}")].map(pair);
         assert_eq!(request.headers, headers);
         let query = [("n", "1"), ("t", "\u{c5}by IF"), ("x", "")].map(pair);
         assert_eq!(request.query, query);
+        let none = Looks::default();
+        let nothing = of(&none);
+        assert_eq!(nothing.head_bytes() + nothing.method.len(), 0);
+        let names = ["x-env", "x-none"].map(http::HeaderName::from_static);
+        let one = Looks {
+            headers: Headers::Named(names.into()),
+            ..Looks::default()
+        };
+        assert_eq!(of(&one).headers, headers[..1]);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a request may trigger: judged by its head, and by its body as it arrives.
+//! Whether a request may trigger: judged by its head and its body.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl Admission {
         }
     }
 
-    /// Takes a piece of the body.
+    /// Takes a piece of a body that is not kept, in their order.
     pub fn update(&mut self, piece: &[u8]) {
         if let Ok(claim) = &mut self.claim {
             claim.update(piece);
@@ -40,15 +40,22 @@ impl Admission {
         }
     }
 
-    /// Judges the whole. Returns the request's name, if it has one, and the label of the secret that
+    /// Judges the whole, with the body unless it was taken in pieces. Returns the request's name, if it has one, and the label of the secret that
     /// it showed, if one was needed; an `Err` is the answer to send.
-    pub fn end(self, site: &Site) -> Result<(Option<RequestName>, Option<Arc<str>>), Response> {
-        let claim = self.claim.and_then(Claim::verify);
+    pub fn end(
+        self,
+        site: &Site,
+        body: Option<&[u8]>,
+    ) -> Result<(Option<RequestName>, Option<Arc<str>>), Response> {
+        let claim = self.claim.and_then(|mut claim| {
+            claim.update(body.unwrap_or_default());
+            claim.verify()
+        });
         let label = claim.map_err(|refusal| refused(site, self.scheme, refusal))?;
         let named = self
             .named
             .map_err(|detail| problem(StatusCode::BAD_REQUEST, &detail))?;
-        Ok((named.map(Named::end), label))
+        Ok((named.map(|named| named.end(body)), label))
     }
 }
 

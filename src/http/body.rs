@@ -35,6 +35,13 @@ pub struct ReadBody {
     pub size: usize,
 }
 
+impl ReadBody {
+    /// All of its bytes, unless there were more than [`KEPT_BYTES`].
+    pub fn whole(&self) -> Option<&[u8]> {
+        (self.kept.len() == self.size).then_some(&self.kept)
+    }
+}
+
 impl Bodies {
     /// Bodies of at most `max_bytes` that arrive within `timeout`.
     pub fn new(max_bytes: usize, timeout: Duration) -> Self {
@@ -46,11 +53,12 @@ impl Bodies {
         }
     }
 
-    /// Reads the body and shows each piece of it to `seen`; an `Err` is the answer to send instead.
+    /// Reads the body. One that is too large to be kept is shown to `unkept`, piece by piece; an `Err`
+    /// is the answer to send instead.
     pub async fn read(
         &self,
         body: Incoming,
-        seen: impl FnMut(&[u8]),
+        unkept: impl FnMut(&[u8]),
     ) -> Result<ReadBody, Response> {
         if body.is_end_stream() {
             return Ok(ReadBody::default());
@@ -58,7 +66,7 @@ impl Bodies {
         if body.size_hint().lower() > self.max_bytes as u64 {
             return Err(self.too_large());
         }
-        match tokio::time::timeout(self.timeout, self.collect(body, seen)).await {
+        match tokio::time::timeout(self.timeout, self.collect(body, unkept)).await {
             Ok(result) => result,
             Err(_) => Err(and_close(problem(
                 StatusCode::REQUEST_TIMEOUT,
@@ -70,7 +78,7 @@ impl Bodies {
     async fn collect(
         &self,
         mut body: Incoming,
-        mut seen: impl FnMut(&[u8]),
+        mut unkept: impl FnMut(&[u8]),
     ) -> Result<ReadBody, Response> {
         let mut read = ReadBody::default();
         let mut held: Option<OwnedSemaphorePermit> = None;
@@ -93,9 +101,10 @@ impl Bodies {
             if read.size > self.max_bytes {
                 return Err(self.too_large());
             }
-            seen(&data);
             if read.size > KEPT_BYTES {
-                read.kept = Vec::new();
+                // The pieces before this one, if it is the first that is too much.
+                unkept(&std::mem::take(&mut read.kept));
+                unkept(&data);
                 held = None;
                 continue;
             }

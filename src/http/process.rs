@@ -48,7 +48,7 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
         Ok(body) => body,
         Err(refusal) => return refused(site, TriggerResult::RejectedInvalid, refusal),
     };
-    let (name, label) = match admission.end(site) {
+    let (name, label) = match admission.end(site, body.whole()) {
         Ok(known) => known,
         Err(refusal) => return refused(site, rejected(&refusal), refusal),
     };

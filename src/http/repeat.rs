@@ -17,20 +17,25 @@ const ANY: HeaderName = HeaderName::from_static("idempotency-key");
 #[derive(Debug)]
 pub struct Named {
     id: [u8; 16],
-    body: blake3::Hasher,
+    /// Of a body that comes in pieces. It is large, and most come as a whole.
+    pieces: Option<Box<blake3::Hasher>>,
 }
 
 impl Named {
-    /// Takes a piece of the body.
+    /// Takes a piece of a body that is not kept.
     pub fn update(&mut self, piece: &[u8]) {
-        self.body.update(piece);
+        self.pieces.get_or_insert_default().update(piece);
     }
 
-    /// The name, and what came with it.
-    pub fn end(self) -> RequestName {
+    /// The name, and what came with it: `body`, unless it was taken in pieces.
+    pub fn end(self, body: Option<&[u8]>) -> RequestName {
+        let digest = match self.pieces {
+            Some(pieces) => pieces.finalize(),
+            None => blake3::hash(body.unwrap_or_default()),
+        };
         RequestName {
             id: self.id,
-            body: first_half(&self.body.finalize()),
+            body: first_half(&digest),
         }
     }
 }
@@ -50,13 +55,10 @@ pub fn named(scheme: Scheme, headers: &HeaderMap) -> Result<Option<Named>, Strin
     for name in known.iter().filter(|name| headers.contains_key(*name)) {
         let value = name_in(headers, name)?;
         first.get_or_insert_with(|| {
-            let mut id = blake3::Hasher::new();
-            id.update(name.as_str().as_bytes());
-            id.update(b":");
-            id.update(value);
+            let id = [name.as_str().as_bytes(), b":", value].concat();
             Named {
-                id: first_half(&id.finalize()),
-                body: blake3::Hasher::new(),
+                id: first_half(&blake3::hash(&id)),
+                pieces: None,
             }
         });
     }
@@ -93,7 +95,7 @@ mod tests {
             (HeaderName::from_static(name), value)
         });
         let named = named(scheme, &headers.collect()).unwrap()?;
-        Some(named.end().id)
+        Some(named.end(None).id)
     }
 
     #[test]
@@ -125,6 +127,25 @@ mod tests {
             of("webhook-id"),
             name(Scheme::None, &[("webhook-id", " x ")])
         );
+    }
+
+    #[test]
+    fn a_body_has_the_same_digest_as_a_whole_and_in_pieces() {
+        let named = || {
+            named(
+                Scheme::None,
+                &HeaderMap::from_iter([(ANY, "x".parse().unwrap())]),
+            )
+        };
+        let named = || named().unwrap().unwrap();
+        let mut pieces = named();
+        for piece in ["ab", "", "c"] {
+            pieces.update(piece.as_bytes());
+        }
+        let whole = named().end(Some(b"abc"));
+        assert_eq!(pieces.end(None), whole);
+        assert_ne!(named().end(Some(b"abd")), whole);
+        assert_eq!(named().end(None), named().end(Some(b"")));
     }
 
     #[test]

@@ -64,11 +64,16 @@ impl Asked {
     ) -> Result<(), (TriggerResult, Response)> {
         let Self { filters, head } = self;
         let query = head.uri.query().unwrap_or_default();
-        let mut request = Request::of(&head.method, &head.headers, query);
-        if let Some(Peer::Ip(address)) = head.extensions.get::<Peer>() {
+        let looks = filters.looks();
+        let mut request = Request::of(looks, &head.method, &head.headers, query);
+        if let Some(Peer::Ip(address)) = head.extensions.get::<Peer>()
+            && looks.source
+        {
             request.source = address.to_string();
         }
-        request.authenticated = label.as_deref().unwrap_or_default().to_owned();
+        if looks.authenticated {
+            request.authenticated = label.as_deref().unwrap_or_default().to_owned();
+        }
         let kept = std::mem::take(&mut body.kept);
         let is_whole = kept.len() == body.size;
         request.body = is_whole.then_some(kept);
@@ -99,7 +104,7 @@ impl Judging {
     fn judged(self) -> Judged {
         let mut erred = Vec::new();
         let judge = Judge::new(&self.filters, &self.request);
-        let verdict = judge.verdict(|error| erred.push(error.kind));
+        let verdict = judge.verdict(|kind| erred.push(kind));
         Judged {
             verdict,
             erred,

@@ -10,6 +10,7 @@
 mod cycles;
 mod error;
 mod export;
+mod keyed;
 mod lock;
 mod names;
 mod open;

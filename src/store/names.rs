@@ -4,11 +4,48 @@
 //! for every request, where the rows themselves share pages.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement};
+
+use super::keyed::Keyed;
 
 /// A name as [`super::requests`] makes it.
 type Id = [u8; 16];
+
+/// Rows that one statement inserts. It takes less time than one each.
+const TOGETHER: usize = 16;
+static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insertion(TOGETHER));
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insertion(1));
+
+/// A statement for so many rows: the feed is its first parameter, five of each row follow.
+fn insertion(rows: usize) -> String {
+    let row = |first: usize| {
+        let [seq, id, body, nonce, accepted] = [0, 1, 2, 3, 4].map(|n| first + n);
+        format!("(?{seq}, ?1, ?{id}, ?{body}, ?{nonce}, ?{accepted})")
+    };
+    let rows: Vec<_> = (0..rows).map(|n| row(2 + 5 * n)).collect();
+    format!("INSERT INTO requests VALUES {}", rows.join(", "))
+}
+
+fn insert(
+    statement: &mut Statement<'_>,
+    feed: &str,
+    rows: &[(usize, Id, Remembered)],
+) -> rusqlite::Result<()> {
+    statement.raw_bind_parameter(1, feed)?;
+    for ((_, id, row), first) in rows.iter().zip((2..).step_by(5)) {
+        statement.raw_bind_parameter(first, row.seq)?;
+        statement.raw_bind_parameter(first + 1, id)?;
+        statement.raw_bind_parameter(first + 2, row.body)?;
+        statement.raw_bind_parameter(first + 3, row.nonce)?;
+        statement.raw_bind_parameter(first + 4, row.accepted)?;
+    }
+    statement.raw_execute().map(|_| ())
+}
+
+/// Rows by name.
+type Rows = HashMap<Id, i64, Keyed>;
 
 /// What is remembered of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +63,7 @@ pub(super) struct Remembered {
 /// Rows by feed and name. What a transaction changes can be undone with it.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    feeds: Vec<(String, HashMap<Id, i64>)>,
+    feeds: Vec<(String, Rows)>,
     /// What this transaction changed, by the feed's place, and what stood there before.
     changed: Vec<(usize, Id, Option<i64>)>,
     /// Rows that this transaction has yet to write, by the feed's place.
@@ -105,18 +142,19 @@ impl Names {
         if self.unwritten.is_empty() {
             return Ok(());
         }
-        let mut statement =
-            tx.prepare_cached("INSERT INTO requests VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        for (place, id, row) in &self.unwritten {
-            let (feed, _) = &self.feeds[*place];
-            statement.execute(params![
-                row.seq,
-                feed,
-                id,
-                row.body,
-                row.nonce,
-                row.accepted
-            ])?;
+        for rows in self
+            .unwritten
+            .chunk_by(|(one, ..), (other, ..)| one == other)
+        {
+            let (feed, _) = &self.feeds[rows[0].0];
+            let many = rows.chunks_exact(TOGETHER);
+            let few = many.remainder().chunks(1);
+            for rows in many {
+                insert(&mut *tx.prepare_cached(&INSERT_MANY)?, feed, rows)?;
+            }
+            for row in few {
+                insert(&mut *tx.prepare_cached(&INSERT_ONE)?, feed, row)?;
+            }
         }
         self.unwritten.clear();
         Ok(())
@@ -156,7 +194,7 @@ impl Names {
     fn place(&mut self, feed: &str) -> usize {
         let known = self.feeds.iter().position(|(name, _)| name == feed);
         known.unwrap_or_else(|| {
-            self.feeds.push((feed.to_owned(), HashMap::new()));
+            self.feeds.push((feed.to_owned(), Rows::default()));
             self.feeds.len() - 1
         })
     }
@@ -219,6 +257,33 @@ mod tests {
         assert_eq!(names.get("a", &id(1)), Some(9));
         names.forget("a", id(1), 9);
         assert_eq!(names.get("a", &id(1)), None);
+    }
+
+    #[test]
+    fn every_row_is_written_once_however_many_there_are() {
+        for count in [1, 15, 16, 17, 40] {
+            let tx = Connection::open_in_memory().unwrap();
+            for migration in crate::store::schema::MIGRATIONS {
+                tx.execute_batch(migration).unwrap();
+            }
+            let mut names = Names::default();
+            for seq in 1..=count {
+                let feed = if seq % 20 == 7 { "b" } else { "a" };
+                names.put(feed, i128::from(seq).to_be_bytes(), row(seq));
+            }
+            let before = names.unwritten.clone();
+            names.write(&tx).unwrap();
+            names.keep();
+            let loaded = Names::load(&tx).unwrap();
+            for (place, id, row) in before {
+                let feed = &names.feeds[place].0;
+                assert_eq!(loaded.remembered(&tx, feed, &id).unwrap(), Some(row));
+            }
+            let rows: i64 = tx
+                .query_row("SELECT count(*) FROM requests", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(rows, count);
+        }
     }
 
     #[test]

@@ -12,8 +12,10 @@ use super::writer::Counters;
 const REMEMBERED: f64 = 7.0 * 24.0 * 3600.0;
 /// Triggers back to which names are remembered at most: some 100 MB of disk and 50 MB of memory.
 const MOST: i64 = 1_000_000;
-/// Names that a cycle looks at beside twice as many as triggers that it served, so that its commit
-/// stays short and more can be forgotten than come.
+/// Names that a cycle looks at to see whether there is anything to forget.
+const GLANCED_AT: i64 = 100;
+/// Names that a cycle looks at, if there is, beside twice as many as triggers that it served, so that
+/// its commit stays short and more can be forgotten than come.
 const LOOKED_AT: i64 = 1_000;
 
 const FORGET: &str = "DELETE FROM requests WHERE seq IN (SELECT seq FROM \
@@ -100,15 +102,31 @@ pub(super) fn forget(
     now: f64,
     served: i64,
 ) -> Result<(), StoreError> {
+    if forget_among(GLANCED_AT, tx, counters, feed, now)? {
+        forget_among(LOOKED_AT + 2 * served, tx, counters, feed, now)?;
+    }
+    Ok(())
+}
+
+/// Forgets what can be among the first names. Whether there was any.
+fn forget_among(
+    first: i64,
+    tx: &Connection,
+    counters: &mut Counters,
+    feed: &str,
+    now: f64,
+) -> Result<bool, StoreError> {
     let (before, upto) = (now - REMEMBERED, counters.next_seq - 1 - MOST);
     let mut statement = tx.prepare_cached(FORGET)?;
-    let mut rows = statement.query(params![feed, before, upto, LOOKED_AT + 2 * served])?;
+    let mut rows = statement.query(params![feed, before, upto, first])?;
+    let mut any = false;
     while let Some(row) = rows.next()? {
+        any = true;
         if let Ok(id) = row.get(1) {
             counters.names.forget(feed, id, row.get(0)?);
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 #[cfg(test)]
@@ -183,5 +201,11 @@ mod tests {
         assert_eq!(left(&clock_at_1970, 4, now), [1, 3]);
         assert_eq!(left(&[young; 3], MOST + 3, now), [3], "too many came after");
         assert_eq!(left(&[young; 3], MOST + 1, now), [1, 2, 3]);
+        let many = [vec![old; 600], vec![young; 2]].concat();
+        assert_eq!(
+            left(&many, 603, now),
+            [601, 602],
+            "one glance leads to more"
+        );
     }
 }

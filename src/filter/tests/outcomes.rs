@@ -193,7 +193,7 @@ fn the_first_rule_that_matches_decides() {
         let filters = Filters::compile(rules.to_vec(), default).unwrap();
         let request = request("{}");
         let mut kinds = Vec::new();
-        let verdict = Judge::new(&filters, &request).verdict(|error| kinds.push(error.kind));
+        let verdict = Judge::new(&filters, &request).verdict(|kind| kinds.push(kind));
         let verdict = verdict.unwrap();
         (verdict.action, verdict.rule.to_string(), kinds)
     };

@@ -1,9 +1,11 @@
 //! Rules and bodies that nobody would write: no panic, and no error that the checker should have seen.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use super::super::{Rule, compile};
-use super::{Action, Filters, Judge, RuleErrorKind, asked, one, request};
+use super::super::{Looks, Rule, compile};
+use super::{Action, Filters, Judge, Request, RuleErrorKind, asked, one, request};
 
 const PIECES: &[&str] = &[
     "body",
@@ -78,6 +80,12 @@ fn conditions() -> impl Strategy<Value = String> {
         "headers",
         "query.team",
         "headers['x-env']",
+        "headers.forwarded",
+        "headers['no-such']",
+        "'x-env' in headers",
+        "has(headers.forwarded)",
+        "has(headers.Forwarded)",
+        "headers[method]",
         "method",
         "authenticated",
         "1",
@@ -169,11 +177,44 @@ proptest! {
     }
 
     #[test]
+    fn what_no_rule_looks_at_makes_no_difference(when in conditions()) {
+        if let Ok(filters) = one(&when) {
+            let all = of_head(&Looks::everywhere());
+            let seen = of_head(filters.looks());
+            prop_assert_eq!(said(&filters, &seen), said(&filters, &all), "{}", when);
+        }
+    }
+
+    #[test]
     fn any_text_is_read_or_refused(when in "\\PC{0,60}") {
         if let Ok(filters) = one(&when) {
             ask_about_everything(&filters, &when);
         }
     }
+}
+
+/// A request of which as much is known as somebody looks at.
+fn of_head(looks: &Looks) -> Request {
+    let headers = [
+        ("x-env", "a"),
+        ("forwarded", "b"),
+        ("post", "c"),
+        ("POST", "d"),
+    ];
+    let headers = headers.map(|(name, value)| {
+        let name = http::HeaderName::from_bytes(name.as_bytes());
+        (name.unwrap(), http::HeaderValue::from_static(value))
+    });
+    let headers = headers.into_iter().collect();
+    Request {
+        body: Some(b"{\"a\": \"a\"}".to_vec()),
+        ..Request::of(looks, &http::Method::POST, &headers, "team=a")
+    }
+}
+
+fn said(filters: &Filters, request: &Request) -> String {
+    let (_, answer) = Judge::new(filters, request).each().next().unwrap();
+    format!("{answer:?}")
 }
 
 #[test]
@@ -188,11 +229,12 @@ fn a_panic_is_a_defect_of_one_rule_and_of_nothing_else() {
     let filters = Filters {
         // The library panics at what the parser makes only of what it refuses.
         rules: [rule("broken", cel::IdedExpr::default()), rule("fine", fine)].into(),
+        looks: Arc::new(Looks::everywhere()),
         ..Filters::default()
     };
     let request = request("");
     let mut kinds = Vec::new();
-    let verdict = Judge::new(&filters, &request).verdict(|error| kinds.push(error.kind));
+    let verdict = Judge::new(&filters, &request).verdict(|kind| kinds.push(kind));
     assert_eq!(&*verdict.unwrap().rule, "fine");
     assert_eq!(kinds, [RuleErrorKind::Defect]);
 }
