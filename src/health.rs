@@ -85,6 +85,14 @@ impl Health {
             .collect()
     }
 
+    /// How one neighbour is: `unknown` before its first answer, none if there is no such neighbour.
+    #[must_use]
+    pub fn status_of(&self, dependency: Dependency) -> Option<&'static str> {
+        let dependencies = self.lock();
+        let found = dependencies.iter().find(|(known, _)| *known == dependency);
+        found.map(|(_, status)| status.status)
+    }
+
     /// The service as a whole: without the list or the store it cannot do its job; without the
     /// others what it makes waits in the outbox.
     #[must_use]

@@ -164,7 +164,7 @@ fn services(config: &Config) -> Vec<Lane> {
 
 pub fn planner(config: &Config) -> Planner {
     Planner {
-        routing: Arc::default(),
+        routing: Arc::new(config.notifications.routing.clone()),
         services: services(config),
     }
 }

@@ -13,6 +13,7 @@ use crate::config::ProcessorMode;
 use crate::cycle::{Pace, Worker};
 use crate::health::Prober;
 use crate::http::{Limits, Server, Site, SiteKind};
+use crate::notify::Watcher;
 use crate::shutdown::{Deadline, raised};
 
 /// Threads that serve requests.
@@ -177,6 +178,19 @@ impl App {
             interval: self.config.probe_interval,
         };
         work.spawn(Arc::new(prober).run(stop.clone()));
+        let watcher = Watcher {
+            routing: Arc::clone(&self.cycle.planner.routing),
+            status: Arc::clone(&self.status),
+            health: Arc::clone(&self.health),
+            destinations: Arc::clone(&self.destinations),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            patience: self.config.alert_after,
+            probes: self.config.probe_interval,
+        };
+        if watcher.has_listeners() {
+            work.spawn(watcher.run(stop.clone()));
+        }
         if let Some(reloads) = self.reloads.clone() {
             let reloader = Reloader {
                 reloads,

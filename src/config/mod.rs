@@ -99,6 +99,8 @@ pub struct Config {
     pub shutdown_deadline: Duration,
     /// Between two probes of a neighbour that is well.
     pub probe_interval: Duration,
+    /// For how long something has to be wrong before people are told.
+    pub alert_after: Duration,
     /// What is odd, for the log.
     pub warnings: Vec<String>,
     settings: Vec<Setting>,
@@ -179,6 +181,10 @@ impl Config {
             expected: "seconds, from 1 to 3600",
             example: "30",
         };
+        let patience = Form {
+            expected: "seconds, from 0 to 86400",
+            example: "300",
+        };
         let mode = ModeConfig::read(&mut from);
         let mut config = Self {
             http: HttpConfig::read(&mut from),
@@ -198,6 +204,7 @@ impl Config {
             notifications: NotificationsConfig::read(&mut from),
             shutdown_deadline: from.seconds("SHUTDOWN_DEADLINE_SECONDS", 30, 1..=3600, seconds),
             probe_interval: from.seconds("PROBE_INTERVAL_SECONDS", 15, 1..=3600, seconds),
+            alert_after: from.seconds("ALERT_AFTER_SECONDS", 300, 0..=86_400, patience),
             mode,
             warnings: Vec::new(),
             settings: Vec::new(),

@@ -90,7 +90,7 @@ impl Cycle {
         let feed = self.store.feed_state().await?;
         drop(begun.in_progress);
         let (upto, id) = (begun.waiting.upto, &report.record.processing_id);
-        self.status.end(upto, id, feed);
+        self.status.end(upto, id, feed, report.error.clone());
         if report.record.deliveries.total > 0 {
             self.status.wake_deliveries();
         }

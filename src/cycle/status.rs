@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::CycleError;
 use crate::shutdown::raised;
 use crate::store::{Accepted, CycleRecord, FeedState, Store};
 
@@ -52,6 +53,8 @@ struct Progress {
     served: i64,
     /// As the last cycle left it.
     feed: FeedState,
+    /// How the last cycle of this run failed; none within if it did not, none if none has ended.
+    failure: Option<Option<CycleError>>,
 }
 
 /// The last cycle that ended.
@@ -192,11 +195,18 @@ impl Status {
     }
 
     /// A cycle has ended and the store knows it.
-    pub fn end(&self, upto: i64, processing_id: &str, feed: FeedState) {
+    pub fn end(
+        &self,
+        upto: i64,
+        processing_id: &str,
+        feed: FeedState,
+        failure: Option<CycleError>,
+    ) {
         *self.progress() = Progress {
             serving: 0,
             served: upto,
             feed,
+            failure: Some(failure),
         };
         self.finished.send_replace(Finished {
             upto,
@@ -228,6 +238,12 @@ impl Status {
     #[must_use]
     pub fn last_end(&self) -> Option<f64> {
         self.progress().feed.last_end
+    }
+
+    /// How the last cycle of this run failed; none within if it did not, none if none has ended.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Option<CycleError>> {
+        self.progress().failure.clone()
     }
 
     /// When a cycle last succeeded, Unix seconds.
@@ -294,7 +310,7 @@ mod tests {
         let serving = status.begin(5);
         assert_eq!(status.cycle_for(5), (8, false));
         assert_eq!(status.cycle_for(6), (9, true));
-        status.end(5, "webhook_0_8", feed(8));
+        status.end(5, "webhook_0_8", feed(8), None);
         drop(serving);
         assert_eq!(status.cycle_for(5), (8, false), "it was quick");
         assert_eq!(status.cycle_for(6), (9, false));

@@ -54,6 +54,13 @@ impl Breakers {
         self.with(lane, Breaker::answers_again);
     }
 
+    /// Whether deliveries are held back.
+    #[must_use]
+    pub fn is_open(&self, lane: &Lane) -> bool {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(lane).is_some_and(Breaker::is_open)
+    }
+
     /// An attempt ended.
     pub fn ended(&self, lane: &Lane, error: Option<&CallError>, was_ahead: bool) {
         let (verdict, now) = (verdict(error), self.clock.uptime());

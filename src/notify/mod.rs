@@ -1,7 +1,10 @@
 //! Who is told of what a cycle found, and of how the program itself does.
 
+mod alerts;
 mod plan;
 mod sets;
+mod watcher;
 
 pub use plan::{Findings, Planner};
 pub use sets::StoredSet;
+pub use watcher::Watcher;

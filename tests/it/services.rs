@@ -199,3 +199,55 @@ async fn what_waits_for_a_destination_that_is_no_more_is_seen_and_can_be_retried
     assert_eq!(told["payload"]["matches"][0]["matchid"], 1);
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_for_alerts_is_told_once_that_the_login_has_expired_and_once_that_it_is_over() {
+    use match_list_processor::client::CallError;
+    use match_list_processor::telemetry::labels::ErrorKind;
+    let server = RedisServer::start();
+    let mut alerts = server.subscriber("SUBSCRIBE fogis:system:alerts");
+    let settings = [
+        ("REDIS_ENABLED", "true"),
+        ("REDIS_URL", &server.url()),
+        ("REDIS_REQUIRE_SUBSCRIBER", "false"),
+        ("ALERT_AFTER_SECONDS", "600"),
+        ("PROBE_INTERVAL_SECONDS", "1"),
+    ];
+    let daemon = Daemon::start_with(Clock::system(), &settings).await;
+    let expired = CallError::of(ErrorKind::Redirect, "redirected to a login page");
+    *daemon.next.lock().unwrap() = Err(expired.clone());
+    daemon.process().await;
+    // At least one look at how it is. Nobody else sees that nothing comes of it.
+    let look = || tokio::time::sleep(Duration::from_millis(1_500));
+    let kept = |daemon: &Daemon| {
+        let file = daemon.folder.path().join("data/match-list-processor.db");
+        let store = rusqlite::Connection::open(file).unwrap();
+        let sql = "SELECT count(*) FROM outbox WHERE kind LIKE 'alert_%'";
+        store
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    look().await;
+    assert_eq!(kept(&daemon), 0, "it may be over soon");
+    daemon.clock.pass(Duration::from_secs(601));
+    let (told, _) = message(&mut alerts);
+    assert_eq!(told["type"], "system_alert");
+    let payload = &told["payload"];
+    assert_eq!(payload["alert_type"], "login_expired");
+    assert_eq!(payload["severity"], "critical");
+    assert!(payload["message"].as_str().unwrap().contains("login page"));
+    assert_eq!(payload["details"]["until"], Value::Null);
+    let daemon = daemon.restart().await;
+    *daemon.next.lock().unwrap() = Err(expired);
+    daemon.process().await;
+    daemon.clock.pass(Duration::from_hours(5));
+    look().await;
+    daemon.look(list(&[a_match(1)])).await;
+    look().await;
+    daemon.clock.pass(Duration::from_secs(61));
+    let (told, _) = message(&mut alerts);
+    assert_eq!(told["payload"]["alert_type"], "login_expired");
+    assert_ne!(told["payload"]["details"]["until"], Value::Null, "{told}");
+    assert_eq!(told["payload"]["severity"], "info");
+    daemon.stop().await;
+}

@@ -1,0 +1,86 @@
+//! What can be wrong, and the messages about it.
+
+use jiff::Timestamp;
+
+use crate::clock::unix_seconds;
+use crate::domain::change::Priority;
+use crate::domain::delivery::{Destination, Lane};
+use crate::domain::notify::{AlertKind, AlertNews, Language, Message, Stored};
+use crate::domain::routing::{AlertNotice, Routing, When};
+use crate::store::NewDelivery;
+
+/// Something that can be wrong.
+#[derive(Clone, Debug)]
+pub(super) struct Condition {
+    /// What.
+    pub kind: AlertKind,
+    /// Which of several.
+    pub subject: Option<String>,
+    /// Whether it is.
+    pub is_wrong: bool,
+    /// How soon people must know.
+    pub urgency: Priority,
+    /// How many things it is about.
+    pub count: Option<u64>,
+    /// One sentence without personal data.
+    pub detail: String,
+}
+
+impl Condition {
+    pub fn of(kind: AlertKind, urgency: Priority, is_wrong: bool) -> Self {
+        Self {
+            kind,
+            subject: None,
+            is_wrong,
+            urgency,
+            count: None,
+            detail: String::new(),
+        }
+    }
+
+    /// Keeps it apart from all others.
+    pub fn name(&self) -> String {
+        name(self.kind, self.subject.as_deref())
+    }
+}
+
+fn name(kind: AlertKind, subject: Option<&str>) -> String {
+    match subject {
+        None => kind.label().to_owned(),
+        Some(subject) => format!("{kind}:{subject}"),
+    }
+}
+
+/// The messages about this, as entries of the outbox. A newer one about the same takes the place of one
+/// that waits.
+pub(super) fn deliveries(
+    routing: &Routing,
+    news: &AlertNews,
+    urgency: Priority,
+    now: Timestamp,
+    is_on_redis: bool,
+) -> Vec<NewDelivery> {
+    let kind = format!("alert_{}", name(news.kind, news.subject.as_deref()));
+    let notices = routing.alert(urgency, now).into_iter();
+    let redis = is_on_redis.then(|| AlertNotice {
+        channel: Lane::from(Destination::Redis),
+        recipient: String::new(),
+        language: Language::English,
+        when: When::Now,
+    });
+    let delivery = |notice: AlertNotice| {
+        let message = Message::alert(notice.language, urgency, news.clone());
+        let Stored { payload, priority } = Stored::of(&message);
+        NewDelivery {
+            lane: notice.channel,
+            recipient: notice.recipient,
+            match_id: 0,
+            kind: kind.clone(),
+            priority,
+            not_before: notice.when.moment().map(unix_seconds),
+            digest: [0; 16],
+            payload,
+        }
+    };
+    notices.chain(redis).map(delivery).collect()
+}
