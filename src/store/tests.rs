@@ -883,6 +883,7 @@ fn news(match_id: i64, before: &str, now: &str) -> NewDelivery {
         previous_name: None,
         current_name: None,
         contact_fields: Vec::new(),
+        previous_referees: Vec::new(),
     };
     let told = MatchNews {
         match_id,

@@ -1,5 +1,6 @@
 //! Makes news from changes.
 
+use super::clean::{cut, line};
 use super::message::{MatchNews, News, Person, Status, Subject};
 use crate::domain::change::{Category, Change};
 use crate::domain::compare::contact_fields;
@@ -47,10 +48,6 @@ impl MatchNews {
 
 /// What a match is, without what is new.
 fn facts(m: &Match) -> MatchNews {
-    let person = |r: &Referee| Person {
-        name: name(Some(r.name().unwrap_or("?"))),
-        role: name(Some(r.role.label().unwrap_or("?"))),
-    };
     let flags = [
         (Status::Cancelled, m.cancelled),
         (Status::Postponed, m.postponed),
@@ -65,7 +62,7 @@ fn facts(m: &Match) -> MatchNews {
             .map_or_else(|| name(m.date_text.as_deref()), |date| date.to_string()),
         kickoff: name(m.kickoff.as_deref()),
         venue: name(m.venue.name.as_deref()),
-        referees: m.referees.iter().take(MOST_REFEREES).map(person).collect(),
+        referees: people(m),
         status: flags
             .into_iter()
             .filter(|(_, flag)| *flag == Some(true))
@@ -73,6 +70,14 @@ fn facts(m: &Match) -> MatchNews {
             .collect(),
         ..MatchNews::default()
     }
+}
+
+fn people(m: &Match) -> Vec<Person> {
+    let person = |r: &Referee| Person {
+        name: name(Some(r.name().unwrap_or("?"))),
+        role: name(Some(r.role.label().unwrap_or("?"))),
+    };
+    m.referees.iter().take(MOST_REFEREES).map(person).collect()
 }
 
 /// What one change tells: one thing, but for each flag that was taken back.
@@ -86,11 +91,15 @@ fn news(change: &Change, before: &Match, now: &Match) -> Vec<News> {
         previous_name: None,
         current_name: None,
         contact_fields: Vec::new(),
+        previous_referees: Vec::new(),
     };
     let names = |before: &Option<String>, now: &Option<String>| {
         [before, now].map(|text| text.as_deref().map(|text| name(Some(text))))
     };
     let is_id = matches!(change.field_name.as_deref(), Some(field) if field.ends_with("id"));
+    if first.subject() == Subject::Referees {
+        first.previous_referees = people(before);
+    }
     [first.previous_name, first.current_name] = match first.subject() {
         Subject::Contact => {
             let fields = contact_fields(&before.referees, &now.referees);
@@ -129,17 +138,9 @@ fn withdrawn(first: &News, before: &Match, now: &Match) -> Vec<News> {
 }
 
 fn name(text: Option<&str>) -> String {
-    cut(text.unwrap_or_default().trim(), LONGEST_NAME)
+    cut(&line(text.unwrap_or_default()), LONGEST_NAME)
 }
 
 fn value(text: &str) -> String {
-    cut(text, LONGEST_VALUE)
-}
-
-/// At most so many characters; what was longer ends in `…`.
-fn cut(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(longest - 1).chain(['…']).collect(),
-    }
+    cut(&line(text), LONGEST_VALUE)
 }

@@ -24,6 +24,7 @@ pub(super) fn joined(older: &News, newer: News) -> Option<News> {
     let mut joined = News {
         previous_value: older.previous_value.clone(),
         previous_name: older.previous_name.clone(),
+        previous_referees: older.previous_referees.clone(),
         ..newer
     };
     let is_back = joined.previous_value == joined.current_value;
@@ -34,6 +35,7 @@ pub(super) fn joined(older: &News, newer: News) -> Option<News> {
             field_name: Some(name_field(subject).to_owned()),
             previous_value: older.before().map(str::to_owned),
             current_value: joined.now().map(str::to_owned),
+            previous_referees: joined.previous_referees.clone(),
             ..News::of(joined.category, priority)
         };
     }
@@ -141,7 +143,11 @@ pub(super) fn differences(older: &MatchNews, newer: &MatchNews) -> Vec<News> {
         None => Category::NewAssignment,
         Some(_) => Category::RefereeChange,
     };
-    found.extend(of(Subject::Referees, category, before, now));
+    let referees = of(Subject::Referees, category, before, now);
+    found.extend(referees.map(|news| News {
+        previous_referees: older.referees.clone(),
+        ..news
+    }));
     for (status, subject, raised) in [
         (
             Status::Cancelled,
@@ -190,6 +196,7 @@ impl News {
             previous_name: None,
             current_name: None,
             contact_fields: Vec::new(),
+            previous_referees: Vec::new(),
         }
     }
 }

@@ -108,6 +108,8 @@ pub struct Message {
 }
 
 /// A match as it is now, and what is new of it. An unknown name, date or time is an empty string.
+///
+/// Names and values are on one line, of a bounded length and without invisible characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchNews {
     /// The match's id.
@@ -126,7 +128,7 @@ pub struct MatchNews {
     pub kickoff: String,
     /// The venue.
     pub venue: String,
-    /// Who referees it, in the order of the list.
+    /// Who referees it, in the order of the list; at most 40.
     pub referees: Vec<Person>,
     /// What keeps it from being played as planned.
     pub status: Vec<Status>,
@@ -171,6 +173,9 @@ pub struct News {
     /// The raw names of the contact fields that differ; their values are never told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contact_fields: Vec<String>,
+    /// Who refereed the match before, where the news is about that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous_referees: Vec<Person>,
 }
 
 /// Something that is wrong with the program or its neighbours, or was.
@@ -247,7 +252,7 @@ impl MatchNews {
             !self.is_gone || news.subject() == Subject::Match || news.is_called_off()
         };
         let mut told: Vec<&News> = self.news.iter().filter(matters).collect();
-        told.sort_by_key(|news| news.subject());
+        told.sort_by_key(|news| (!news.is_called_off(), news.subject()));
         told
     }
 

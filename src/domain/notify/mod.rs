@@ -4,16 +4,20 @@
 //! one of the same match as long as it was not sent. It holds names and values as they are; only when
 //! it is sent is it put into words, for one language and one form.
 
+mod clean;
 mod gather;
 mod joined;
 mod merge;
 mod message;
 mod stored;
+pub mod webhook;
+mod wording;
 
 pub use message::{
     AlertKind, AlertNews, Language, MatchNews, Message, MessageKind, News, Person, Status, Subject,
 };
 pub use stored::Stored;
+pub use wording::{Calendar, MailContent, Method, Plain, Template, Wording, WordingError};
 
 #[cfg(test)]
 mod tests;

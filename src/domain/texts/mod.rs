@@ -30,6 +30,7 @@ use minijinja::{Environment, UndefinedBehavior};
 
 pub use error::TemplateError;
 use facts::Facts;
+pub(super) use paths::is_invisible;
 pub use paths::{file_name, folder};
 
 use crate::domain::matchlist::Match;
@@ -158,9 +159,9 @@ impl Texts {
 
     fn write(&self, kind: TextKind, facts: &Facts) -> Result<String, minijinja::Error> {
         let template = self.environment().get_template(kind.label())?;
-        let mut text = Bounded(Vec::new());
+        let mut text = Bounded::new(LONGEST);
         template.render_captured_to(minijinja::Value::from(Serde(facts)), &mut text)?;
-        Ok(String::from_utf8_lossy(&text.0).into_owned())
+        Ok(text.into_text())
     }
 }
 
@@ -187,18 +188,35 @@ fn built_in() -> Environment<'static> {
     environment
 }
 
-/// A writer that refuses more than [`LONGEST`] bytes.
-struct Bounded(Vec<u8>);
+/// A writer that refuses more than so many bytes.
+pub(super) struct Bounded {
+    text: Vec<u8>,
+    longest: usize,
+}
+
+impl Bounded {
+    pub fn new(longest: usize) -> Self {
+        Self {
+            text: Vec::new(),
+            longest,
+        }
+    }
+
+    /// What was written.
+    pub fn into_text(self) -> String {
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+}
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
+        if self.text.len() + bytes.len() > self.longest {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
                 "the text is too long",
             ));
         }
-        self.0.extend_from_slice(bytes);
+        self.text.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -64,7 +64,7 @@ fn segment(name: &str) -> String {
 }
 
 /// Format characters, which show nothing themselves but can reorder or hide what is beside them.
-const fn is_invisible(c: char) -> bool {
+pub const fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
         | '\u{200b}'..='\u{200f}'

@@ -138,8 +138,8 @@ fn a_match_that_was_called_off_and_went_is_told_to_be_called_off() {
     assert_eq!(
         told,
         [
-            "assignment_removed match: - → -",
-            "cancellation cancelled: false → true"
+            "cancellation cancelled: false → true",
+            "assignment_removed match: - → -"
         ]
     );
 }

@@ -1,8 +1,15 @@
 //! Messages made from changes of invented matches.
 
+mod calendar;
+mod discord;
 mod gather;
+mod hostile;
+mod mail;
 mod merge;
 mod properties;
+mod templates;
+mod texts;
+mod webhook;
 
 use std::collections::HashMap;
 
@@ -101,4 +108,119 @@ fn told(message: Option<&Message>) -> Vec<String> {
             )
         })
         .collect()
+}
+
+fn wording() -> Wording {
+    Wording::new(std::collections::BTreeMap::new()).unwrap()
+}
+
+fn changed(fields: Value) -> MatchNews {
+    step(Some(&with(json!({}))), Some(&with(fields))).unwrap()
+}
+
+fn alert(kind: AlertKind, until: Option<&str>) -> AlertNews {
+    AlertNews {
+        kind,
+        subject: (kind == AlertKind::DestinationDown).then(|| "webhook:club".to_owned()),
+        since: "2027-05-01T12:00:00Z".to_owned(),
+        until: until.map(str::to_owned),
+        count: (kind == AlertKind::DeadLetters).then_some(12),
+        detail: match until {
+            None => "connection refused".to_owned(),
+            Some(_) => String::new(),
+        },
+    }
+}
+
+/// A message of every kind that there is, each with its name.
+fn every_kind(language: Language) -> Vec<(String, Message)> {
+    let planned = with(json!({}));
+    let off = |field: &str| with(json!({field: true}));
+    let no_referees = with(json!({"domaruppdraglista": []}));
+    let mut contact = planned.clone();
+    contact["domaruppdraglista"][0]["mobiltelefon"] = json!("0799999999");
+    let mut all: Vec<(String, Message)> = [
+        ("new match with referees", None, Some(planned.clone())),
+        (
+            "new match without referees",
+            None,
+            Some(no_referees.clone()),
+        ),
+        (
+            "referees assigned",
+            Some(no_referees),
+            Some(planned.clone()),
+        ),
+        (
+            "referees changed",
+            Some(planned.clone()),
+            Some(with(json!({"domaruppdraglista": [
+                referee(51, "Huvuddomare", "Anna Exempel"),
+                referee(53, "Assisterande 1", "Cilla Exempel")]}))),
+        ),
+        ("contact", Some(planned.clone()), Some(contact)),
+        ("date", None, Some(with(json!({"speldatum": "2027-05-12"})))),
+        ("time", None, Some(with(json!({"avsparkstid": "18:30"})))),
+        (
+            "date, time and venue",
+            None,
+            Some(with(
+                json!({"speldatum": "2028-01-02", "avsparkstid": "12:00",
+                "anlaggningnamn": "Vallen 2"}),
+            )),
+        ),
+        (
+            "venue",
+            None,
+            Some(with(json!({"anlaggningnamn": "Vallen 2"}))),
+        ),
+        ("venue id", None, Some(with(json!({"anlaggningid": 99})))),
+        (
+            "team",
+            None,
+            Some(with(json!({"lag2lagid": 23, "lag2namn": "Östra FF"}))),
+        ),
+        (
+            "competition",
+            None,
+            Some(with(json!({"tavlingnamn": "Serien"}))),
+        ),
+        ("cancelled", None, Some(off("installd"))),
+        ("postponed", None, Some(off("uppskjuten"))),
+        ("interrupted", None, Some(off("avbruten"))),
+        (
+            "no longer cancelled",
+            Some(off("installd")),
+            Some(planned.clone()),
+        ),
+        ("removed", Some(planned.clone()), None),
+        (
+            "today",
+            None,
+            Some(with(json!({"speldatum": "2027-05-01"}))),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, before, now)| {
+        let is_new = name.starts_with("new");
+        let before = before.or_else(|| (!is_new).then(|| planned.clone()));
+        let news = step(before.as_ref(), now.as_ref()).unwrap();
+        (name.to_owned(), Message::changes(language, news))
+    })
+    .collect();
+    let of = |name: &str| all.iter().find(|(n, _)| n == name).unwrap().1.clone();
+    let mut second = of("cancelled");
+    second.matches[0].match_id = 6_000_002;
+    second.matches[0].date = "2027-05-09".to_owned();
+    let digest = Message::digest([of("time"), second]).unwrap();
+    all.push(("digest".to_owned(), digest));
+    for &kind in AlertKind::ALL {
+        for until in [None, Some("2027-05-01T13:30:00Z")] {
+            let message = Message::alert(language, Priority::High, alert(kind, until));
+            let name = format!("{kind}{}", if until.is_some() { " over" } else { "" });
+            all.push((name, message));
+        }
+    }
+    all.push(("test".to_owned(), Message::test(language)));
+    all
 }

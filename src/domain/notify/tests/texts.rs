@@ -1,0 +1,148 @@
+use super::*;
+
+fn all(language: Language) -> String {
+    let wording = wording();
+    let one = |(name, message): (String, Message)| {
+        let plain = wording.text(&message);
+        format!("=== {name}\n[{}]\n{}", plain.title, plain.body)
+    };
+    every_kind(language)
+        .into_iter()
+        .map(one)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn every_kind_of_message_in_swedish() {
+    insta::assert_snapshot!("texts_sv", all(Language::Swedish));
+}
+
+#[test]
+fn every_kind_of_message_in_english() {
+    insta::assert_snapshot!("texts_en", all(Language::English));
+}
+
+#[test]
+fn a_title_tells_the_most_important_thing_and_fits() {
+    let wording = wording();
+    let long = with(
+        json!({"lag1namn": "Föreningen Norra Idrottssällskapet", "lag2namn":
+        "Södra Bollklubbens andralag", "anlaggningnamn": "Kommunens konstgräsplan nummer fyra"}),
+    );
+    let mut moved = long.clone();
+    moved["avsparkstid"] = json!("18:30");
+    moved["anlaggningnamn"] = json!("Kommunens konstgräsplan nummer fem");
+    let titles: Vec<String> = [json!("18:30"), json!("19:00")]
+        .into_iter()
+        .map(|time| {
+            moved["avsparkstid"] = time;
+            let news = step(Some(&long), Some(&moved)).unwrap();
+            wording
+                .text(&Message::changes(Language::Swedish, news))
+                .title
+        })
+        .collect();
+    insta::assert_snapshot!(titles.join("\n"), @"
+    Ny avspark 18:30 (+1): Föreningen No… – Södra Bollklu…
+    Ny plan: Föreningen No… – Södra Bollklu…
+    ");
+    for language in Language::ALL {
+        for (name, message) in every_kind(*language) {
+            let title = wording.text(&message).title;
+            assert!(title.chars().count() <= 60, "{name}: {title}");
+        }
+    }
+}
+
+#[test]
+fn both_languages_say_the_same_phrases() {
+    let keys = |source: &str| {
+        let mut keys: Vec<String> = source
+            .lines()
+            .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()))
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect();
+        keys.sort_unstable();
+        keys
+    };
+    let swedish = include_str!("../wording/sv.ftl");
+    let english = include_str!("../wording/en.ftl");
+    assert_eq!(keys(swedish), keys(english));
+    for source in [swedish, english] {
+        assert!(fluent_bundle::FluentResource::try_new(source.to_owned()).is_ok());
+    }
+}
+
+/// A phrase that is missing is told by its key, which no language's words look like.
+#[test]
+fn nothing_is_left_in_the_words_of_the_program() {
+    let wording = wording();
+    let keys: Vec<&str> = include_str!("../wording/en.ftl")
+        .lines()
+        .filter_map(|line| line.split(" =").next())
+        .filter(|key| key.contains('-') && !key.contains(' '))
+        .collect();
+    assert!(keys.len() > 80, "{}", keys.len());
+    for &language in Language::ALL {
+        for (name, message) in every_kind(language) {
+            let plain = wording.text(&message);
+            let html = wording.mail(&message, jiff::Timestamp::UNIX_EPOCH).html;
+            let body = html.split("<body").nth(1).unwrap().to_owned();
+            for text in [
+                plain.title,
+                plain.body,
+                wording.discord(&message).to_string(),
+            ] {
+                let words: Vec<&str> = text
+                    .split(|c: char| c != '-' && !c.is_alphanumeric())
+                    .collect();
+                for key in &keys {
+                    assert!(!words.contains(key), "{name}: {key} in {text}");
+                }
+            }
+            assert!(
+                !body.contains("label-") && !body.contains("line-refer"),
+                "{name}: {body}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_instant_of_the_list_is_told_as_a_day_and_time() {
+    let short = json!({"avsparkstid": null, "tid": "/Date(1810054800000)/"});
+    let later = json!({"avsparkstid": null, "tid": "/Date(1810058400000)/"});
+    let news = step(Some(&with(short)), Some(&with(later))).unwrap();
+    let plain = wording().text(&Message::changes(Language::Swedish, news));
+    let first = plain.body.lines().next().unwrap();
+    insta::assert_snapshot!(first, @"Avspark: 11 maj 2027 kl. 19:00 → 11 maj 2027 kl. 20:00");
+}
+
+#[test]
+fn a_digest_spells_out_so_many_matches_and_counts_the_others() {
+    let message = Message {
+        kind: MessageKind::Digest,
+        matches: (0..120)
+            .map(|id| MatchNews {
+                match_id: id,
+                ..changed(json!({"avsparkstid": "18:30"}))
+            })
+            .collect(),
+        ..Message::test(Language::Swedish)
+    };
+    let plain = wording().text(&message);
+    assert_eq!(plain.title, "Nyheter om 120 matcher");
+    assert_eq!(plain.body.matches("https://").count(), 50);
+    assert!(
+        plain.body.ends_with("\n… och 70 matcher till.\n"),
+        "{}",
+        plain.body
+    );
+}
+
+#[test]
+fn a_match_of_which_nothing_is_known_has_a_message_too() {
+    let message = Message::changes(Language::English, MatchNews::default());
+    insta::assert_snapshot!(wording().text(&message).title, @"Match changed: unknown team – unknown team");
+}

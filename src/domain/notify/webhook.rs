@@ -1,0 +1,104 @@
+//! Messages as the JSON of a webhook.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{AlertNews, MatchNews, Message, MessageKind, News, Subject};
+
+/// The event: `{"type", "timestamp", "data"}`, the same in every language.
+///
+/// | `type` | `data` |
+/// |---|---|
+/// | `match.changed` | `{"match": {…}, "changes": [{…}]}` |
+/// | `matches.changed` | `{"matches": [{"match": {…}, "changes": [{…}]}]}`: a digest |
+/// | `system.alert`, `system.recovered` | `{"alerts": [{…}]}` |
+/// | `test` | `{}` |
+///
+/// `timestamp` (RFC 3339, UTC) is when the latest change was found, or when the trouble began or
+/// ended; it is `now` only in a test. A match has `match_id`, `match_nr`, `home`, `away`, `competition`,
+/// `date` (`YYYY-MM-DD`), `kickoff` (Swedish local time), `venue` (empty strings if unknown),
+/// `referees` (`name`, `role`), `status` (of `cancelled`, `postponed`, `interrupted`), `is_new`,
+/// `is_gone` and `url`. A change has `category`, `subject`, `priority`, `field_name`, `previous_value`,
+/// `current_value` (as in the list), `previous_name` and `current_name` (what people call an id), and
+/// `contact_fields` (names of fields, never their values). An alert has `kind`, `subject`, `since`,
+/// `until`, `count` and `detail`.
+#[must_use]
+pub fn event(message: &Message, now: Timestamp) -> Value {
+    let (kind, data) = match (message.kind, &message.matches[..]) {
+        (MessageKind::Test, _) => ("test", json!({})),
+        (MessageKind::Alert, _) => ("system.alert", alerts(message)),
+        (MessageKind::Recovery, _) => ("system.recovered", alerts(message)),
+        (MessageKind::Changes, [only]) => ("match.changed", of_match(only)),
+        (MessageKind::Changes | MessageKind::Digest, all) => {
+            let all: Vec<Value> = all.iter().map(of_match).collect();
+            ("matches.changed", json!({ "matches": all }))
+        }
+    };
+    let times = message.matches.iter().map(|m| &m.found_at);
+    let times = times.chain(
+        message
+            .alerts
+            .iter()
+            .map(|a| a.until.as_ref().unwrap_or(&a.since)),
+    );
+    let latest = times
+        .filter_map(|time| time.parse::<Timestamp>().ok())
+        .max();
+    json!({
+        "type": kind,
+        "timestamp": latest.unwrap_or(now).to_string(),
+        "data": data,
+    })
+}
+
+fn of_match(m: &MatchNews) -> Value {
+    let changes: Vec<Value> = m.told().into_iter().map(of_news).collect();
+    json!({
+        "match": {
+            "match_id": m.match_id,
+            "match_nr": m.match_nr,
+            "home": m.home,
+            "away": m.away,
+            "competition": m.competition,
+            "date": m.date,
+            "kickoff": m.kickoff,
+            "venue": m.venue,
+            "referees": m.referees,
+            "status": m.status,
+            "is_new": m.is_new,
+            "is_gone": m.is_gone,
+            "url": m.url(),
+        },
+        "changes": changes,
+    })
+}
+
+fn of_news(news: &News) -> Value {
+    let subject: Subject = news.subject();
+    json!({
+        "category": news.category,
+        "subject": subject,
+        "priority": news.priority,
+        "field_name": news.field_name,
+        "previous_value": news.previous_value,
+        "current_value": news.current_value,
+        "previous_name": news.previous_name,
+        "current_name": news.current_name,
+        "contact_fields": news.contact_fields,
+    })
+}
+
+fn alerts(message: &Message) -> Value {
+    let of = |a: &AlertNews| {
+        json!({
+            "kind": a.kind,
+            "subject": a.subject,
+            "since": a.since,
+            "until": a.until,
+            "count": a.count,
+            "detail": a.detail,
+        })
+    };
+    let all: Vec<Value> = message.alerts.iter().map(of).collect();
+    json!({ "alerts": all })
+}
