@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use claim::{Claim, Refusal};
 pub use key::{Key, KeyError, Validity, is_label};
-pub use sign::{Headers, sign};
+pub use sign::{Headers, sign, sign_with_all};
 
 use crate::labels;
 

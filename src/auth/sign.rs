@@ -28,17 +28,34 @@ pub fn sign(auth: &Auth, id: &str, body: &[u8], now: f64) -> Option<Headers> {
             let tag = tag(key, &[body])?;
             vec![(names::HUB, format!("sha256={}", hex::encode(tag)))]
         }
-        Scheme::StandardWebhooks => {
-            let timestamp = format!("{:.0}", now.floor());
-            let prefix = format!("{id}.{timestamp}.");
-            let tag = tag(key, &[prefix.as_bytes(), body])?;
-            vec![
-                (names::ID, id.to_owned()),
-                (names::TIMESTAMP, timestamp),
-                (names::SIGNATURE, format!("v1,{}", STANDARD.encode(tag))),
-            ]
-        }
+        Scheme::StandardWebhooks => standard(&[key], id, body, now)?,
     })
+}
+
+/// The headers of a Standard Webhook that this program sends: signed with every secret that counts at
+/// `now`, so that a receiver can change over from one to the next. None where no secret counts.
+#[must_use]
+pub fn sign_with_all(keys: &[Key], id: &str, body: &[u8], now: f64) -> Option<Headers> {
+    let counting: Vec<&Key> = keys.iter().filter(|key| key.validity.holds(now)).collect();
+    match counting.is_empty() {
+        true => None,
+        false => standard(&counting, id, body, now),
+    }
+}
+
+fn standard(keys: &[&Key], id: &str, body: &[u8], now: f64) -> Option<Headers> {
+    let timestamp = format!("{:.0}", now.floor());
+    let prefix = format!("{id}.{timestamp}.");
+    let signature = |key: &&Key| {
+        let tag = tag(key, &[prefix.as_bytes(), body])?;
+        Some(format!("v1,{}", STANDARD.encode(tag)))
+    };
+    let signatures: Option<Vec<String>> = keys.iter().map(signature).collect();
+    Some(vec![
+        (names::ID, id.to_owned()),
+        (names::TIMESTAMP, timestamp),
+        (names::SIGNATURE, signatures?.join(" ")),
+    ])
 }
 
 fn tag(key: &Key, pieces: &[&[u8]]) -> Option<Vec<u8>> {

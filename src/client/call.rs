@@ -1,7 +1,7 @@
 //! One call: its span, its trace context, its figures.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
@@ -10,9 +10,13 @@ use tracing::Instrument;
 
 use super::body::Body;
 use super::error::{CallError, of_reqwest, of_status};
-use crate::telemetry::labels::{CallResult, Dependency};
+use crate::domain::retry::retry_after;
+use crate::telemetry::labels::{CallResult, Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
+
+/// Bytes of an answer that says when to ask again.
+const WISH_CAP: usize = 4 * 1024;
 
 /// Makes the calls to one service.
 #[derive(Clone, Debug)]
@@ -45,6 +49,15 @@ pub struct Answer<B> {
     pub headers: HeaderMap,
     /// What was read of the body.
     pub body: B,
+}
+
+/// When a service that says so in its answer alone wants to be asked again.
+async fn wish(response: reqwest::Response) -> Option<Duration> {
+    let body = Body::new(response, WISH_CAP).ok()?.whole().await.ok()?;
+    let value: serde_json::Value = serde_json::from_slice(&body).ok()?;
+    // Whole seconds, rounded up, as the header has them.
+    let seconds = value.get("retry_after")?.as_f64()?.ceil();
+    retry_after(&format!("{seconds:.0}"), jiff::Timestamp::now())
 }
 
 /// Makes a call, whatever protocol it speaks, inside its span, and counts it.
@@ -105,6 +118,22 @@ impl Caller {
         result
     }
 
+    /// Makes the call; what is in the answer does not matter beside its status.
+    ///
+    /// # Errors
+    /// When there is no answer, or its status is not 2xx.
+    pub async fn tell(&self, mut call: Call) -> Result<HeaderMap, CallError> {
+        call.cap = usize::MAX;
+        let answer = self.call_reading(call, async |_| Ok(())).await?;
+        match answer.status.is_success() {
+            true => Ok(answer.headers),
+            false => Err(CallError::of(
+                ErrorKind::Invalid,
+                "the service answered 304 to a call that asked for nothing",
+            )),
+        }
+    }
+
     async fn attempt<B>(
         &self,
         call: Call,
@@ -116,7 +145,12 @@ impl Caller {
         let sent = call.request.headers(context).send().await;
         let response = sent.map_err(|error| of_reqwest(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        of_status(status, &headers)?;
+        if let Err(mut error) = of_status(status, &headers) {
+            if error.kind == ErrorKind::RateLimited && error.retry_after.is_none() {
+                error.retry_after = wish(response).await;
+            }
+            return Err(error);
+        }
         let body = read(Body::new(response, call.cap)?).await?;
         Ok(Answer {
             status,

@@ -10,7 +10,8 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::error::{CallError, of_connecting, unconnected};
+use super::error::{BARRED, CallError, of_connecting, unconnected};
+use super::guard::Reach;
 use crate::telemetry::labels::ErrorKind;
 
 /// Connects to a host by the first of its addresses that works. `host` is a name or an address
@@ -19,11 +20,29 @@ use crate::telemetry::labels::ErrorKind;
 /// # Errors
 /// When none works within `patience`.
 pub async fn dial(host: &str, port: u16, patience: Duration) -> Result<TcpStream, CallError> {
+    dial_within(Reach::Any, host, port, patience).await
+}
+
+/// The same, among those of its addresses to which `reach` extends.
+///
+/// # Errors
+/// Those of [`dial`], and when there is no such address.
+pub async fn dial_within(
+    reach: Reach,
+    host: &str,
+    port: u16,
+    patience: Duration,
+) -> Result<TcpStream, CallError> {
     let connecting = async {
         let Ok(addresses) = lookup_host((host, port)).await else {
             return Err(unconnected(&place(host, port), "its name is not known"));
         };
-        let addresses: Vec<_> = addresses.collect();
+        let addresses: Vec<_> = addresses
+            .filter(|address| reach.holds(address.ip()))
+            .collect();
+        if addresses.is_empty() {
+            return Err(unconnected(&place(host, port), BARRED));
+        }
         let connected = TcpStream::connect(&*addresses).await;
         let stream = connected.map_err(|error| of_connecting(&error, &place(host, port)))?;
         // Commands are small, and somebody waits for each answer.

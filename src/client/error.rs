@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio_rustls::rustls;
 
+use super::guard::Barred;
 use crate::domain::retry::retry_after;
 use crate::telemetry::labels::ErrorKind;
 
@@ -41,7 +42,7 @@ impl CallError {
     /// person can mend; the call itself may be fine.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        if self.kind == ErrorKind::Rejected {
+        if matches!(self.kind, ErrorKind::Rejected | ErrorKind::Gone) {
             return true;
         }
         let transient = [401, 403, 408, 425, 429];
@@ -97,9 +98,17 @@ fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     of_tls(wrapper.get_ref()?)
 }
 
+/// Where an address may not be called.
+pub(super) const BARRED: &str =
+    "its address is none of the public internet, and others are not allowed";
+
 /// What to look at where no connection came about.
 fn why_unconnected(error: &(dyn Error + 'static)) -> &'static str {
-    for cause in iter::successors(Some(error), |&error| error.source()) {
+    let causes = || iter::successors(Some(error), |&error| error.source());
+    if causes().any(<dyn Error>::is::<Barred>) {
+        return BARRED;
+    }
+    for cause in causes() {
         match of_tls(cause) {
             Some(rustls::Error::InvalidCertificate(_)) => {
                 return "its certificate is not trusted here, or is for another name";

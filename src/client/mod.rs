@@ -5,6 +5,7 @@ mod buffer;
 mod call;
 mod dial;
 mod error;
+mod guard;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use std::time::Duration;
 pub use body::Body;
 pub use buffer::Buffer;
 pub use call::{Answer, Call, Caller, observed};
-pub use dial::{dial, secure};
+pub use dial::{dial, dial_within, secure};
 pub use error::{CallError, of_connecting, of_reqwest, of_status};
+pub use guard::{Barred, Reach};
 
 /// How a neighbour answered a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,19 +89,31 @@ pub fn client(base: &url::Url, timeouts: Timeouts) -> reqwest::Result<reqwest::C
 
 /// The same for whoever has more to say of it.
 pub fn builder(base: &url::Url, timeouts: Timeouts) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("match-list-processor/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(timeouts.connect)
-        .read_timeout(timeouts.read)
-        .timeout(timeouts.total)
-        .pool_idle_timeout(Duration::from_secs(30));
+    let builder = bounded(timeouts);
     // A proxy of the environment can reach no service on this machine.
     if is_loopback(base) {
         builder.no_proxy()
     } else {
         builder
     }
+}
+
+/// A client for calls that go where `reach` holds and nowhere else.
+///
+/// # Errors
+/// When the TLS library cannot be set up.
+pub fn guarded(reach: Reach, timeouts: Timeouts) -> reqwest::Result<reqwest::Client> {
+    reach.guarding(bounded(timeouts)).build()
+}
+
+fn bounded(timeouts: Timeouts) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("match-list-processor/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(timeouts.connect)
+        .read_timeout(timeouts.read)
+        .timeout(timeouts.total)
+        .pool_idle_timeout(Duration::from_secs(30))
 }
 
 fn is_loopback(url: &url::Url) -> bool {

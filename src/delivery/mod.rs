@@ -2,14 +2,18 @@
 
 mod avatar_service;
 mod breakers;
+mod calendar;
 mod destinations;
+mod discord;
 mod dispatch;
 mod drive;
 mod files;
+mod ntfy;
 mod object;
 mod progress;
 mod redis;
 mod services;
+mod webhook;
 
 pub use self::redis::{
     Alert, ChangeSet, ChangeSetMetadata, Envelope, MessageType, ProgressStatus, Redis,
@@ -17,13 +21,17 @@ pub use self::redis::{
 };
 pub use avatar_service::AvatarService;
 pub use breakers::Breakers;
+pub use calendar::Calendar;
 pub use destinations::Destinations;
+pub use discord::Discord;
 pub use dispatch::Dispatcher;
 pub use drive::Drive;
 pub use files::{AvatarSource, FileDelivery};
+pub use ntfy::{Ntfy, NtfyMessage, NtfySettings};
 pub use object::ObjectFiles;
 pub use progress::Progress;
 pub use services::{RedisService, RedisWay};
+pub use webhook::{Webhook, WebhookSettings};
 
 use bytes::Bytes;
 

@@ -12,7 +12,7 @@ const OTHER: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRZY";
 const BODY: &str = r#"{"event":"matches.updated","note":"å"}"#;
 
 /// Where `tests/run.sh` installs the libraries: the folder whose `bin` is in `PATH`.
-fn installed() -> PathBuf {
+pub fn installed() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .filter_map(|folder| Some(folder.parent()?.to_owned()))
@@ -20,7 +20,7 @@ fn installed() -> PathBuf {
         .expect("bash tests/run.sh --install installs them, and says what to add to PATH")
 }
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/senders")
 }
 

@@ -8,6 +8,7 @@ pub mod matches;
 pub mod neighbours;
 pub mod receivers;
 pub mod redis;
+pub mod scripted;
 pub mod secure;
 pub mod servers;
 pub mod wire;
