@@ -9,6 +9,7 @@ mod cycle_view;
 mod deliveries;
 mod demo;
 mod explain_filter;
+mod explain_routing;
 mod healthcheck;
 mod output;
 mod page;
@@ -97,6 +98,8 @@ enum Command {
     Verify(sign::VerifyArguments),
     /// Tell what the filters say of a request
     ExplainFilter(explain_filter::Arguments),
+    /// Tell who would be told of a change, by which channel, when and why
+    ExplainRouting(explain_routing::Arguments),
     /// Show how the running daemon is
     Status(status::Arguments),
     /// Show what changed, newest first
@@ -135,6 +138,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Sign(arguments)) => sign::sign(&arguments),
         Some(Command::Verify(arguments)) => sign::verify(&arguments),
         Some(Command::ExplainFilter(arguments)) => explain_filter::run(&arguments),
+        Some(Command::ExplainRouting(arguments)) => explain_routing::run(&arguments),
         Some(Command::Status(arguments)) => status::run(&arguments),
         Some(Command::Changes(arguments)) => changes::run(&arguments),
         Some(Command::Deliveries(command)) => deliveries::run(&command),

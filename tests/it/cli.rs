@@ -3,6 +3,7 @@
 mod errors;
 mod filters;
 mod observability;
+mod routing;
 mod shells;
 mod signing;
 

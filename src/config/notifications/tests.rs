@@ -425,3 +425,27 @@ fn mail_servers_have_the_usual_ports() {
         assert!(smtp.login.is_none());
     }
 }
+
+#[test]
+fn the_example_in_the_documentation_is_accepted_and_odd_in_nothing() {
+    let page = include_str!("../../../docs/notifications.md");
+    let example = page.split("```toml\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, secret) in [
+        ("smtp-password", "hemligt-losenord"),
+        ("discord-ops", "https://discord.example/kanariefagel"),
+        ("hook-old", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjUp"),
+        ("hook-new", "whsec_AAAQ9r8GKYqrTwjUPD8ILPZIo2LaLjUp"),
+        ("ntfy-token", "tk_kanariefagel"),
+    ] {
+        std::fs::write(folder.path().join(name), secret).unwrap();
+    }
+    let secrets = format!("{}/", folder.path().display());
+    let document = example.replace("/run/secrets/", &secrets);
+    let config = load(&[(NAME, &document)]).unwrap();
+    assert_eq!(config.warnings, [""; 0]);
+    let summary = config.notifications.summary();
+    assert_eq!(summary, "5 stakeholders, 4 channels, 2 rules");
+    assert!(page.contains("1,000 stakeholders, 100 channels, 200 groups and 200 rules"));
+}

@@ -1,8 +1,6 @@
 //! Why somebody is told of a change and somebody else is not.
 
-use jiff::Timestamp;
-
-use super::notice::{Notice, Subject};
+use super::notice::Subject;
 use super::parts::{Role, Stakeholder};
 use super::rule::{Then, concerns};
 use super::select::{ByRole, Cause, Concerned, Refusal, refusal};
@@ -17,8 +15,6 @@ pub struct Explained<'a> {
     pub rules: Vec<RuleAnswer<'a>>,
     /// Each stakeholder in the order of the settings.
     pub verdicts: Vec<Verdict<'a>>,
-    /// What is sent.
-    pub notices: Vec<Notice>,
 }
 
 /// What a rule says of a change.
@@ -58,20 +54,19 @@ pub enum Outcome {
 }
 
 impl Routing {
-    /// Who is told of a change that was found at `now`, by which channel, when and why; and who is
-    /// not, and why not.
+    /// Who is told of a change, by which channel and why; and who is not, and why not. When, the
+    /// notices say that [`Routing::route`] makes of it.
     #[must_use]
-    pub fn explain(&self, subject: Subject<'_>, now: Timestamp) -> Explained<'_> {
-        let (mut concerned, by_role) = self.concerned(&subject);
+    pub fn explain(&self, subject: &Subject<'_>) -> Explained<'_> {
+        let (mut concerned, by_role) = self.concerned(subject);
         let each = self.people.iter().enumerate();
         let verdicts = each.map(|(n, person)| Verdict {
             stakeholder: &person.stakeholder,
-            outcome: self.outcome(&subject, (n, person), &mut concerned, &by_role),
+            outcome: self.outcome(subject, (n, person), &mut concerned, &by_role),
         });
         Explained {
             verdicts: verdicts.collect(),
-            rules: self.rule_answers(&subject),
-            notices: self.route(&[subject], now),
+            rules: self.rule_answers(subject),
         }
     }
 
