@@ -21,5 +21,5 @@ pub use error::CycleError;
 pub use one::Cycle;
 pub use payload::{Content, Payload};
 pub use report::Report;
-pub use status::{Planned, Serving, Status};
+pub use status::{Ending, Planned, Serving, Status};
 pub use worker::{Pace, Worker};

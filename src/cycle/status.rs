@@ -53,8 +53,20 @@ struct Progress {
     served: i64,
     /// As the last cycle left it.
     feed: FeedState,
-    /// How the last cycle of this run failed; none within if it did not, none if none has ended.
-    failure: Option<Option<CycleError>>,
+    /// How the last cycle of this run ended.
+    ending: Ending,
+}
+
+/// How the last cycle of this run ended.
+#[derive(Clone, Debug, Default)]
+pub enum Ending {
+    /// None has.
+    #[default]
+    Unknown,
+    /// Well, or with a list that is held.
+    Well,
+    /// It failed.
+    Failed(CycleError),
 }
 
 /// The last cycle that ended.
@@ -206,7 +218,7 @@ impl Status {
             serving: 0,
             served: upto,
             feed,
-            failure: Some(failure),
+            ending: failure.map_or(Ending::Well, Ending::Failed),
         };
         self.finished.send_replace(Finished {
             upto,
@@ -240,10 +252,10 @@ impl Status {
         self.progress().feed.last_end
     }
 
-    /// How the last cycle of this run failed; none within if it did not, none if none has ended.
+    /// How the last cycle of this run ended.
     #[must_use]
-    pub fn last_failure(&self) -> Option<Option<CycleError>> {
-        self.progress().failure.clone()
+    pub fn ending(&self) -> Ending {
+        self.progress().ending.clone()
     }
 
     /// When a cycle last succeeded, Unix seconds.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::alerts::{Condition, deliveries};
 use crate::clock::Clock;
-use crate::cycle::Status;
+use crate::cycle::{Ending, Status};
 use crate::delivery::Destinations;
 use crate::domain::change::Priority;
 use crate::domain::delivery::DeliveryState;
@@ -152,12 +152,12 @@ impl Watcher {
     /// known of it before the first cycle or probe of this run.
     fn list_fails(&self) -> Vec<Condition> {
         let status = self.health.status_of(Dependency::ApiClient);
-        let last = self.status.last_failure();
         let is_down = status == Some("unhealthy");
-        if last.is_none() && !is_down {
-            return Vec::new();
-        }
-        let failure = last.flatten();
+        let failure = match self.status.ending() {
+            Ending::Unknown if !is_down => return Vec::new(),
+            Ending::Unknown | Ending::Well => None,
+            Ending::Failed(error) => Some(error),
+        };
         let is_login = failure.as_ref().is_some_and(|failure| {
             matches!(failure.kind, ErrorKind::Unauthorized | ErrorKind::Redirect)
         });
@@ -218,13 +218,14 @@ impl Watcher {
             .enqueue(told, Some((name.to_owned(), Some(note))), now)
             .await?;
         self.status.wake_deliveries();
-        match until {
-            None => tracing::warn!(alert = kind, messages = count, "people are told: {kind}"),
-            Some(_) => tracing::info!(
+        if until.is_none() {
+            tracing::warn!(alert = kind, messages = count, "people are told: {kind}");
+        } else {
+            tracing::info!(
                 alert = kind,
                 messages = count,
-                "people are told that it is over: {kind}"
-            ),
+                "people are told it is over: {kind}"
+            );
         }
         Ok(())
     }
