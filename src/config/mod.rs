@@ -22,6 +22,7 @@ mod secret;
 mod services;
 mod source;
 mod store;
+mod templates;
 mod tls;
 mod upstream;
 
@@ -56,6 +57,7 @@ pub use store::StoreConfig;
 pub use upstream::{UpstreamConfig, UpstreamUrl};
 
 use crate::auth::{Auth, Scheme};
+use crate::domain::notify::Template;
 use crate::filter::Filters;
 use crate::socket::Address;
 use reader::{Form, Reader};
@@ -95,6 +97,8 @@ pub struct Config {
     pub services: ServicesConfig,
     /// Who is told of changes.
     pub notifications: NotificationsConfig,
+    /// What is in the templates of `MESSAGE_TEMPLATES`; they compile.
+    pub message_templates: BTreeMap<Template, String>,
     /// For a shutdown as a whole.
     pub shutdown_deadline: Duration,
     /// Between two probes of a neighbour that is well.
@@ -202,6 +206,7 @@ impl Config {
             otel: OtelConfig::read(&mut from),
             services: ServicesConfig::read(&mut from),
             notifications: NotificationsConfig::read(&mut from),
+            message_templates: templates::read(&mut from),
             shutdown_deadline: from.seconds("SHUTDOWN_DEADLINE_SECONDS", 30, 1..=3600, seconds),
             probe_interval: from.seconds("PROBE_INTERVAL_SECONDS", 15, 1..=3600, seconds),
             alert_after: from.seconds("ALERT_AFTER_SECONDS", 300, 0..=86_400, patience),

@@ -96,7 +96,9 @@ fn news(change: &Change, before: &Match, now: &Match) -> Vec<News> {
     let names = |before: &Option<String>, now: &Option<String>| {
         [before, now].map(|text| text.as_deref().map(|text| name(Some(text))))
     };
-    let is_id = matches!(change.field_name.as_deref(), Some(field) if field.ends_with("id"));
+    let field = change.field_name.as_deref().unwrap_or_default();
+    // `avsparkstid` is a time, and says what people know.
+    let is_id = field.ends_with("id") && field != "avsparkstid";
     if first.subject() == Subject::Referees {
         first.previous_referees = people(before);
     }

@@ -44,9 +44,7 @@ fn a_message_holds_the_match_as_it_is_now_and_what_changed() {
               "priority": "high",
               "field_name": "avsparkstid",
               "previous_value": "19:00",
-              "current_value": "18:30",
-              "previous_name": "19:00",
-              "current_name": "18:30"
+              "current_value": "18:30"
             },
             {
               "category": "venue_change",

@@ -67,8 +67,8 @@ fn a_mistake_is_told_at_the_start_with_its_place() {
         refused(Template::NtfyText, "{{ 'x' * 600000 }}"),
     ];
     insta::assert_snapshot!(told.join("\n"), @"
-    template ntfy_text, line 2: unknown variable `macthes` (there are kind, language, priority, priority_name, title, intro, matches, more, alerts; see docs/notifications.md)
-    template mail_html, line 2: undefined value (there are kind, language, priority, priority_name, title, intro, matches, more, alerts; see docs/notifications.md) in `{{ m.hom }}`
+    template ntfy_text, line 2: unknown variable `macthes` (there are kind, language, priority, priority_name, title, intro, matches, more, alerts; see docs/messages.md)
+    template mail_html, line 2: undefined value (there are kind, language, priority, priority_name, title, intro, matches, more, alerts; see docs/messages.md) in `{{ m.hom }}`
     template mail_text, line 1: invalid operation: there is no phrase `label-nothing` that needs no more than these values in `{{ t('label-nothing') }}`
     template discord_text, line 1: syntax error: unexpected end of block in `{% if %}`
     template ntfy_title, line 1: engine ran out of fuel in `{% for i in range(100000) %}{% for j in range(100) %}x{% endfor %}{% endfor %}`
@@ -117,4 +117,37 @@ fn phrases_take_values_and_the_language_of_the_message() {
     Nyheter om 3 matcher sv
     News of 3 matches en
     ");
+}
+
+#[test]
+fn the_examples_of_the_documentation_work() {
+    let document = include_str!("../../../../docs/messages.md");
+    let mut tried = Vec::new();
+    for example in document.split("```jinja\n").skip(1) {
+        let source = example.split("```").next().unwrap();
+        let name = source.trim_start_matches("{# ").split('.').next().unwrap();
+        let template = Template::from_label(name).unwrap();
+        with_template(template, source).unwrap();
+        tried.push(template);
+    }
+    assert_eq!(tried, [Template::MailSubject, Template::NtfyText]);
+    for &template in Template::ALL {
+        assert!(document.contains(&format!("`{template}`")), "{template}");
+    }
+}
+
+/// Every field that the event has is in the documentation, and the other way round.
+#[test]
+fn the_documentation_names_every_field_of_an_event() {
+    let document = include_str!("../../../../docs/messages.md");
+    let example = document.split("```json\n").nth(1).unwrap();
+    let example: Value = serde_json::from_str(example.split("```").next().unwrap()).unwrap();
+    let news = changed(json!({"avsparkstid": "18:30", "domaruppdraglista":
+        [referee(51, "Huvuddomare", "Anna Exempel")]}));
+    let mut message = Message::changes(Language::English, news);
+    message.matches[0]
+        .news
+        .retain(|news| news.subject() == Subject::Time);
+    let event = super::super::webhook::event(&message, jiff::Timestamp::UNIX_EPOCH);
+    assert_eq!(example, event);
 }

@@ -53,7 +53,7 @@ impl WordingError {
 
 fn exist() -> String {
     format!(
-        " (there are {}; see docs/notifications.md)",
+        " (there are {}; see docs/messages.md)",
         VARIABLES.join(", ")
     )
 }
