@@ -3,6 +3,7 @@
 mod body;
 mod buffer;
 mod call;
+mod capped;
 mod dial;
 mod error;
 mod guard;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use body::Body;
 pub use buffer::Buffer;
 pub use call::{Answer, Call, Caller, observed};
+pub use capped::{Allowance, Capped};
 pub use dial::{dial, dial_within, secure};
 pub use error::{CallError, of_connecting, of_reqwest, of_status};
 pub use guard::{Barred, Reach};

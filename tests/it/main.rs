@@ -26,6 +26,7 @@ mod exemplars;
 mod filters;
 mod limits;
 mod lists;
+mod mail;
 mod outages;
 mod outgoing;
 mod pace;

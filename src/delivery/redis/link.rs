@@ -16,9 +16,8 @@ use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
 use super::RedisSettings;
-use super::capped::{Allowance, Capped};
 use super::error::failure;
-use crate::client::{CallError, dial, of_connecting, secure};
+use crate::client::{Allowance, CallError, Capped, dial, of_connecting, secure};
 use crate::telemetry::labels::ErrorKind;
 use crate::tls::trusting_client;
 
@@ -26,6 +25,9 @@ use crate::tls::trusting_client;
 const CONNECT: Duration = Duration::from_secs(5);
 /// For an answer.
 const RESPONSE: Duration = Duration::from_secs(10);
+
+/// Bytes that an answer may have; those that are asked for are numbers and ids.
+const ANSWER: usize = 64 * 1024;
 
 /// The way to one server.
 pub(super) struct Link {
@@ -112,7 +114,7 @@ impl Link {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<Connection, CallError> {
-        let allowance = Allowance::new();
+        let allowance = Allowance::new(ANSWER);
         let stream = Capped {
             stream,
             allowance: allowance.clone(),

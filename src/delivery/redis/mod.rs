@@ -1,6 +1,5 @@
 //! Redis: tells those who listen on a channel, or appends to a stream for those who read later.
 
-mod capped;
 mod envelope;
 mod error;
 mod link;

@@ -11,4 +11,5 @@ pub mod redis;
 pub mod scripted;
 pub mod secure;
 pub mod servers;
+pub mod smtp;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! A connection that ends when an answer is larger than answers are.
+//! A connection that ends when an answer is larger than answers are, for libraries that read on.
 
 use std::io;
 use std::pin::Pin;
@@ -8,39 +8,46 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that one answer may have; those that are asked for are numbers and ids.
-const CAP: usize = 64 * 1024;
-
 /// How many bytes may still be read, shared by a connection and whoever sends on it.
 #[derive(Clone, Debug)]
-pub(super) struct Allowance(Arc<AtomicUsize>);
+pub struct Allowance {
+    cap: usize,
+    left: Arc<AtomicUsize>,
+}
 
 impl Allowance {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(AtomicUsize::new(CAP)))
+    /// `cap` bytes until it is renewed.
+    #[must_use]
+    pub fn new(cap: usize) -> Self {
+        let left = Arc::new(AtomicUsize::new(cap));
+        Self { cap, left }
     }
 
-    /// Another answer may come.
-    pub(super) fn renew(&self) {
-        self.0.store(CAP, Ordering::Relaxed);
+    /// As many bytes as at first may come.
+    pub fn renew(&self) {
+        self.left.store(self.cap, Ordering::Relaxed);
     }
 
-    /// Whether an answer was too large.
-    pub(super) fn is_spent(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+    /// Whether more came than may.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
     }
 
     fn take(&self, bytes: usize) -> bool {
-        let left = self.0.load(Ordering::Relaxed).saturating_sub(bytes);
-        self.0.store(left, Ordering::Relaxed);
+        let left = self.left.load(Ordering::Relaxed).saturating_sub(bytes);
+        self.left.store(left, Ordering::Relaxed);
         left > 0
     }
 }
 
-/// The connection itself.
-pub(super) struct Capped<S> {
-    pub(super) stream: S,
-    pub(super) allowance: Allowance,
+/// The connection itself, of which no more is read than is allowed.
+#[derive(Debug)]
+pub struct Capped<S> {
+    /// The connection.
+    pub stream: S,
+    /// What may still be read.
+    pub allowance: Allowance,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Capped<S> {
