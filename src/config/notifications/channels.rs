@@ -20,7 +20,10 @@ const KINDS: [ChannelKind; 3] = [
     ChannelKind::Webhook,
     ChannelKind::Ntfy,
 ];
+/// How a certificate in PEM begins.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 const URL: (&str, &str) = ("url", "url_file");
+const SECRET: (&str, &str) = ("secret", "secret_file");
 const PASSWORD: (&str, &str) = ("password", "password_file");
 
 crate::labels! {
@@ -44,8 +47,10 @@ pub struct SmtpConfig {
     pub port: u16,
     /// How the connection is protected.
     pub security: Security,
+    /// Certificates in PEM of whoever issued the server's; none for those that the system trusts.
+    pub authorities: Option<Vec<u8>>,
     /// User and password; none where it asks for none.
-    pub login: Option<(String, Secret)>,
+    pub login: Option<(Secret, Secret)>,
     /// The sender: an address, or `Name <address>`.
     pub from: String,
 }
@@ -81,8 +86,8 @@ pub enum Way {
     Webhook {
         /// Its URL.
         url: Url,
-        /// With which calls are signed, each `whsec_…`; empty if they are not.
-        secrets: Vec<Secret>,
+        /// With which calls are signed, all at once; empty if they are not.
+        keys: Vec<Key>,
         /// Whether the URL may lead to an address that is not public.
         allow_private: bool,
     },
@@ -91,7 +96,7 @@ pub enum Way {
         /// The server.
         url: Url,
         /// The topic; who knows its name may read it.
-        topic: String,
+        topic: Secret,
         /// An access token.
         token: Option<Secret>,
     },
@@ -130,6 +135,7 @@ pub(super) fn smtp(fields: &mut Fields<'_>, files: &mut Files) -> Option<SmtpCon
     });
     let is_near = host.as_deref().is_some_and(is_this_machine);
     let login = login(fields, files, security == Security::None && !is_near);
+    let authorities = authorities(fields, files);
     fields.require("from");
     let mailbox = |text: &str| is_mailbox(text).then(|| text.to_owned());
     let from = fields.parsed("from", "an address, or \"Name <address>\"", mailbox);
@@ -137,9 +143,22 @@ pub(super) fn smtp(fields: &mut Fields<'_>, files: &mut Files) -> Option<SmtpCon
         host: host?,
         port,
         security,
+        authorities,
         login,
         from: from?,
     })
+}
+
+fn authorities(fields: &mut Fields<'_>, files: &mut Files) -> Option<Vec<u8>> {
+    let path = fields.text("ca_file")?;
+    let read = files
+        .read(&path)
+        .and_then(|text| match text.contains(CERTIFICATE) {
+            true => Ok(text.into_bytes()),
+            false => Err(format!("{path} holds no certificate in PEM")),
+        });
+    read.map_err(|problem| fields.problem(&format!("ca_file: {problem}")))
+        .ok()
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -150,7 +169,7 @@ fn login(
     fields: &mut Fields<'_>,
     files: &mut Files,
     in_plain_text: bool,
-) -> Option<(String, Secret)> {
+) -> Option<(Secret, Secret)> {
     let user = fields.text("user");
     if user.is_some() {
         fields.require_secret(PASSWORD);
@@ -163,7 +182,7 @@ fn login(
             fields.problem(problem);
             None
         }
-        (Some(user), Some(password)) => Some((user, password)),
+        (Some(user), Some(password)) => Some((Secret::new(user), password)),
         (_, None) => None,
         (None, Some(_)) => {
             fields.problem("has a password and no user");
@@ -214,19 +233,22 @@ pub(super) fn channel(
 
 fn webhook(fields: &mut Fields<'_>, files: &mut Files) -> Option<Way> {
     let url = url(fields, files);
-    let secrets = fields.secrets(("secret", "secret_file"), files);
-    for (n, secret) in secrets.iter().enumerate() {
-        let scheme = Scheme::StandardWebhooks;
-        if let Err(error) = Key::new(scheme, "secret", secret.expose(), Validity::default()) {
-            let n = n + 1;
-            let expected = "it must be whsec_ and 24 to 64 bytes in Base64";
-            fields.problem(&format!("secret {n} {error}; {expected}"));
+    let mut keys = Vec::new();
+    for (n, secret) in fields.secrets(SECRET, files).iter().enumerate() {
+        let label = format!("secret {}", n + 1);
+        let (scheme, always) = (Scheme::StandardWebhooks, Validity::default());
+        match Key::new(scheme, &label, secret.expose(), always) {
+            Ok(key) => keys.push(key),
+            Err(error) => {
+                let expected = "it must be whsec_ and 24 to 64 bytes in Base64";
+                fields.problem(&format!("{label} {error}; {expected}"));
+            }
         }
     }
     let allow_private = fields.boolean("allow_private", false);
     Some(Way::Webhook {
         url: url?,
-        secrets,
+        keys,
         allow_private,
     })
 }
@@ -249,7 +271,7 @@ fn ntfy(fields: &mut Fields<'_>, files: &mut Files) -> Option<Way> {
     }
     Some(Way::Ntfy {
         url: url?,
-        topic: topic?,
+        topic: Secret::new(topic?),
         token,
     })
 }

@@ -1,6 +1,6 @@
 //! Each mistake in a document says where it is and what to do, and makes no others.
 
-use super::tests::problems;
+use super::tests::{load, problems};
 
 /// Everything that the pieces below need.
 const AROUND: &str = "
@@ -105,7 +105,7 @@ fn mail_servers() {
     }
     let from = "smtp: from is something else; it must be an address, or \"Name <address>\"";
     assert_eq!(smtp("host = 'a'\nfrom = 'news@@example.org'"), [from]);
-    let host = "smtp: host is \"a b\"; it must be the name or the address of a mail server";
+    let host = "smtp: host is something else; it must be the name or the address of a mail server";
     assert_eq!(smtp("host = 'a b'\nfrom = 'news@example.org'"), [host]);
     let near =
         "host = 'localhost'\nfrom = 'a@b.example'\nuser = 'u'\npassword = 'p'\nsecurity = 'none'";
@@ -123,7 +123,7 @@ fn channels() {
             ),
             (
                 "[[channel]]\nname='a b'\nkind='ntfy'\ntopic='t'",
-                &format!("channel 2: name is \"a b\"; it must be {name}"),
+                &format!("channel 2: name is something else; it must be {name}"),
             ),
             ("[[channel]]\nname='a'", "channel a: kind is missing"),
             (
@@ -291,6 +291,22 @@ fn what_stakeholders_want() {
         let found = problems(&format!("{AROUND}{}", anna(more)));
         assert_eq!(found.first().map(String::as_str), Some(expected), "{more}");
     }
+}
+
+#[test]
+fn certificates_of_a_mail_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem").display().to_string();
+    let smtp = format!("[smtp]\nhost='h'\nfrom='a@b.example'\nca_file='{path}'");
+    std::fs::write(&path, "kanariefagel").unwrap();
+    let expected = format!("smtp: ca_file: {path} holds no certificate in PEM");
+    assert_eq!(problems(&smtp), [expected]);
+    let pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
+    std::fs::write(&path, pem).unwrap();
+    assert_eq!(problems(&smtp), [""; 0]);
+    let config = load(&[("NOTIFICATIONS", &smtp)]).unwrap();
+    let authorities = config.notifications.smtp.unwrap().authorities;
+    assert_eq!(authorities.as_deref(), Some(pem.as_bytes()));
 }
 
 #[test]

@@ -138,7 +138,7 @@ impl NotificationsConfig {
         let unsigned = self
             .channels
             .iter()
-            .filter(|one| matches!(&one.way, Way::Webhook { secrets, .. } if secrets.is_empty()));
+            .filter(|one| matches!(&one.way, Way::Webhook { keys, .. } if keys.is_empty()));
         let unsigned = unsigned.map(|one| {
             format!(
                 "channel {}: has no secret, so that nobody can tell who calls",

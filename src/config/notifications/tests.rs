@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::super::{Config, ConfigErrors, Source};
 use super::*;
+use crate::auth::{Key, Scheme, Validity, sign_with_all};
 use crate::domain::change::{Category, Priority, Stakeholder as Audience};
 use crate::domain::delivery::Lane;
 use crate::domain::routing::{Pace, Role, Target, Then};
@@ -27,12 +30,12 @@ pub(super) fn problems(document: &str) -> Vec<String> {
 
 /// Invented, and nothing else of the document is in the words that it is made of.
 const SECRETS: [&str; 6] = [
-    "hemligt-losenord",
+    "hemligt-losenord-som-ingen-gissar",
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjUp",
     "kanariefagel-discord",
     "kanariefagel-hook",
-    "kanariefagel-topic",
-    "tk_kanariefagel",
+    "kanariefagel-topic-som-ingen-gissar",
+    "tk_kanariefagel_som_ingen_gissar",
 ];
 
 const WHOLE: &str = r#"
@@ -42,7 +45,7 @@ time_zone = "Europe/Helsinki"
 [smtp]
 host = "mail.example.org"
 user = "matchnytt"
-password = "hemligt-losenord"
+password = "hemligt-losenord-som-ingen-gissar"
 from = "Matchnytt <news@example.org>"
 
 [[channel]]
@@ -60,8 +63,8 @@ allow_private = true
 [[channel]]
 name = "phone"
 kind = "ntfy"
-topic = "kanariefagel-topic"
-token = "tk_kanariefagel"
+topic = "kanariefagel-topic-som-ingen-gissar"
+token = "tk_kanariefagel_som_ingen_gissar"
 language = "sv"
 
 [[stakeholder]]
@@ -174,7 +177,7 @@ fn channels_are_as_the_document_says() {
     assert_eq!(smtp.from, "Matchnytt <news@example.org>");
     let (user, password) = smtp.login.as_ref().unwrap();
     assert_eq!(
-        (user.as_str(), password.expose()),
+        (user.expose(), password.expose()),
         ("matchnytt", SECRETS[0])
     );
     let lanes: Vec<_> = config
@@ -206,20 +209,23 @@ fn channels_are_as_the_document_says() {
     assert_eq!(url.as_str(), "https://discord.example/kanariefagel-discord");
     let Way::Webhook {
         url,
-        secrets,
+        keys,
         allow_private,
     } = &hook.way
     else {
         panic!("{hook:?}")
     };
     assert_eq!(url.as_str(), "https://hook.example/kanariefagel-hook");
-    assert_eq!((secrets.len(), secrets[0].expose()), (1, SECRETS[1]));
+    let scheme = Scheme::StandardWebhooks;
+    let key = Key::new(scheme, "a", SECRETS[1], Validity::default()).unwrap();
+    let signed = |keys: &[Key]| sign_with_all(keys, "id", b"body", 0.0);
+    assert_eq!((keys.len(), signed(keys)), (1, signed(&[key])));
     assert!(allow_private);
     let Way::Ntfy { url, topic, token } = &phone.way else {
         panic!("{phone:?}")
     };
     assert_eq!(
-        (url.as_str(), topic.as_str()),
+        (url.as_str(), topic.expose()),
         ("https://ntfy.sh/", SECRETS[4])
     );
     assert_eq!(token.as_ref().unwrap().expose(), SECRETS[5]);
@@ -332,10 +338,10 @@ fn secrets_may_stand_in_files_which_count_as_parts() {
         panic!()
     };
     assert_eq!(url.as_str(), "https://discord.example/a");
-    let Way::Webhook { secrets, .. } = &channels[1].way else {
+    let Way::Webhook { keys, .. } = &channels[1].way else {
         panic!()
     };
-    assert_eq!(secrets.len(), 2);
+    assert_eq!(keys.len(), 2);
     let Way::Ntfy { token, .. } = &channels[2].way else {
         panic!()
     };
@@ -433,11 +439,11 @@ fn the_example_in_the_documentation_is_accepted_and_odd_in_nothing() {
     let example = example.split("```").next().unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (name, secret) in [
-        ("smtp-password", "hemligt-losenord"),
+        ("smtp-password", "hemligt-losenord-som-ingen-gissar"),
         ("discord-ops", "https://discord.example/kanariefagel"),
         ("hook-old", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjUp"),
         ("hook-new", "whsec_AAAQ9r8GKYqrTwjUPD8ILPZIo2LaLjUp"),
-        ("ntfy-token", "tk_kanariefagel"),
+        ("ntfy-token", "tk_kanariefagel_som_ingen_gissar"),
     ] {
         std::fs::write(folder.path().join(name), secret).unwrap();
     }
@@ -448,4 +454,25 @@ fn the_example_in_the_documentation_is_accepted_and_odd_in_nothing() {
     let summary = config.notifications.summary();
     assert_eq!(summary, "5 stakeholders, 4 channels, 2 rules");
     assert!(page.contains("1,000 stakeholders, 100 channels, 200 groups and 200 rules"));
+}
+
+proptest! {
+    /// Whatever of a document is broken, its mistakes are told without what must not be shown.
+    #[test]
+    fn a_broken_document_shows_no_secret(
+        at in 0..WHOLE.len(),
+        length in 0..20_usize,
+        instead in prop::sample::select(vec!["", "\"", "'", "=", "[", "]", "\n", "x", "#", "1", "\\"]),
+    ) {
+        let end = (at + length).min(WHOLE.len());
+        prop_assume!(WHOLE.is_char_boundary(at) && WHOLE.is_char_boundary(end));
+        let document = [&WHOLE[..at], instead, &WHOLE[end..]].concat();
+        let told = match load(&[(NAME, &document)]) {
+            Ok(config) => format!("{}{config:?}", config.effective_table()),
+            Err(errors) => errors.to_string(),
+        };
+        for hidden in ["hemligt", "kanariefagel", "MfKQ9r8GKYq", "news@", "club@", "Kanarie"] {
+            prop_assert!(!told.contains(hidden), "{}: {}", hidden, told);
+        }
+    }
 }

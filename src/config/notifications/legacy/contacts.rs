@@ -53,7 +53,7 @@ impl<'a> Contacts<'a> {
             ChannelKind::Discord => Way::Discord { url },
             _ => Way::Webhook {
                 url,
-                secrets: Vec::new(),
+                keys: Vec::new(),
                 allow_private: false,
             },
         };
