@@ -290,7 +290,12 @@ async fn what_is_no_redis_is_no_trap() {
         use std::io::Write;
         while (&stream).write_all(b"$9999999999\r\nxxxxxxxxxxxx").is_ok() {}
     });
+    let begun = Instant::now();
     let error = failure(&redis(&format!("redis://{endless}"))).await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "it is not read to its end"
+    );
     assert_eq!(error.kind, ErrorKind::TooLarge, "{error}");
     for wrong in ["http://localhost", "redis://", "redis://localhost/x", "x"] {
         let error = Redis::new(&settings(wrong), Arc::new(Metrics::new())).unwrap_err();
