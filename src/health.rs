@@ -199,11 +199,14 @@ impl Prober {
     async fn watch(self: Arc<Self>, dependency: Dependency) {
         loop {
             let well = self.probe(dependency).await;
-            let pause = if well {
-                self.interval
-            } else {
-                PROBE_WHEN_DOWN.min(self.interval)
+            // Strangers' servers are asked less often.
+            let (well_pause, down_pause) = match dependency {
+                Dependency::Webhook | Dependency::Discord | Dependency::Mail | Dependency::Ntfy => {
+                    (self.interval * 4, self.interval)
+                }
+                _ => (self.interval, PROBE_WHEN_DOWN.min(self.interval)),
             };
+            let pause = if well { well_pause } else { down_pause };
             tokio::time::sleep(pause).await;
         }
     }
@@ -211,17 +214,18 @@ impl Prober {
     async fn probe(&self, dependency: Dependency) -> bool {
         let asked = async {
             match dependency {
-                Dependency::ApiClient => self.upstream.probe().await,
+                Dependency::ApiClient => (self.upstream.probe().await, Vec::new()),
                 _ => self.destinations.probe(dependency).await,
             }
         };
-        let probe = tokio::time::timeout(PROBE_TIMEOUT, asked)
+        let unanswered = || Probe {
+            status: HealthStatus::Unhealthy,
+            error: Some("no answer in time".to_owned()),
+            response_time: PROBE_TIMEOUT,
+        };
+        let (probe, back) = tokio::time::timeout(PROBE_TIMEOUT, asked)
             .await
-            .unwrap_or_else(|_| Probe {
-                status: HealthStatus::Unhealthy,
-                error: Some("no answer in time".to_owned()),
-                response_time: PROBE_TIMEOUT,
-            });
+            .unwrap_or_else(|_| (unanswered(), Vec::new()));
         let well = probe.status != HealthStatus::Unhealthy;
         let now = self.clock.unix();
         self.metrics
@@ -232,7 +236,11 @@ impl Prober {
                 .dependency_last_success_timestamp
                 .set((dependency,), now);
         }
-        if self.health.note(dependency, &probe, now) {
+        for lane in &back {
+            self.destinations.breakers.answers_again(lane);
+            self.status.wake_deliveries();
+        }
+        if self.health.note(dependency, &probe, now) && back.is_empty() {
             self.back(dependency);
         }
         well

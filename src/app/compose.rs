@@ -1,22 +1,22 @@
 //! The parts, made from the settings.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::Failure;
+use super::{Failure, told};
 use crate::clock::{Clock, unix_seconds};
 use crate::config::{
-    AssetStore, AvatarSource as AvatarSetting, Config, RedisDelivery, UpstreamUrl,
+    AssetStore, AvatarSource as AvatarSetting, ChannelConfig, Config, UpstreamUrl,
 };
 use crate::cycle::{Status, import_baseline};
 use crate::delivery::{
     AvatarService, AvatarSource, Breakers, Destinations, Drive, FileDelivery, Files, ObjectFiles,
-    Redis, RedisService, RedisSettings, RedisWay,
 };
 use crate::domain::delivery::{DeliveryState, Destination, Lane};
+use crate::domain::routing::ChannelKind;
 use crate::domain::texts::Texts;
-use crate::notify::Planner;
 use crate::store::{Exporter, Store, StoreError};
 use crate::telemetry::labels::{
     DeadReason, DeliveryResult, Dependency, Previous, StoreError as Operation,
@@ -76,8 +76,10 @@ pub fn destinations(
                 .map_err(|error| Failure::Unusable(format!("ASSET_STORE_URL: {error}")))?,
         ),
     };
+    let messengers = told::messengers(config, metrics, clock)?;
     let always = Destination::ALWAYS.iter().map(|&kind| kind.into());
-    let lanes: Vec<Lane> = always.chain(services(config)).collect();
+    let people = messengers.lanes().cloned();
+    let lanes: Vec<Lane> = always.chain(told::services(config)).chain(people).collect();
     for lane in &lanes {
         metrics.deliver_to(lane.kind);
     }
@@ -91,7 +93,9 @@ pub fn destinations(
         },
         breakers: Breakers::new(&lanes, Arc::clone(metrics), clock.clone()),
         lanes,
-        redis: redis(config, store, metrics)?,
+        redis: told::redis(config, store, metrics)?,
+        calendar: told::calendar(config, store, metrics)?,
+        messengers,
     })
 }
 
@@ -120,55 +124,6 @@ pub async fn give_up_strays(
     Ok(())
 }
 
-fn redis(
-    config: &Config,
-    store: &Store,
-    metrics: &Arc<Metrics>,
-) -> Result<Option<RedisService>, Failure> {
-    let settings = &config.services.redis;
-    if !settings.enabled {
-        return Ok(None);
-    }
-    let channel = settings.match_updates_channel.clone();
-    let (updates, require_subscriber) = match settings.delivery {
-        RedisDelivery::Pubsub => (RedisWay::Channel(channel), settings.require_subscriber),
-        RedisDelivery::Stream => (RedisWay::Stream(channel, settings.stream_length), false),
-    };
-    let reached = RedisSettings {
-        url: settings.url.clone(),
-        authorities: settings.authorities.clone(),
-        require_subscriber,
-    };
-    let redis = Redis::new(&reached, Arc::clone(metrics));
-    Ok(Some(RedisService {
-        redis: redis.map_err(|problem| Failure::Unusable(format!("REDIS_URL {problem}")))?,
-        updates,
-        alerts: settings.system_alerts_channel.clone(),
-        status: settings.processor_status_channel.clone(),
-        progress: Arc::default(),
-        store: store.clone(),
-    }))
-}
-
-/// Services that read matches.
-fn services(config: &Config) -> Vec<Lane> {
-    let mut services = Vec::new();
-    if config.services.redis.enabled {
-        services.push(Destination::Redis.into());
-    }
-    if config.services.calendar.is_some() {
-        services.push(Destination::Calendar.into());
-    }
-    services
-}
-
-pub fn planner(config: &Config) -> Planner {
-    Planner {
-        routing: Arc::new(config.notifications.routing.clone()),
-        services: services(config),
-    }
-}
-
 pub fn dependencies(config: &Config, metrics: &Metrics) -> Vec<Dependency> {
     let mut all = vec![Dependency::ApiClient];
     if matches!(config.assets.avatar, AvatarSetting::Service(_)) {
@@ -178,6 +133,24 @@ pub fn dependencies(config: &Config, metrics: &Metrics) -> Vec<Dependency> {
     if config.services.redis.enabled {
         all.push(Dependency::Redis);
     }
+    if config.services.calendar.is_some() {
+        all.push(Dependency::Calendar);
+    }
+    let dependency = |channel: &ChannelConfig| match channel.way.kind() {
+        ChannelKind::Discord => Dependency::Discord,
+        ChannelKind::Webhook => Dependency::Webhook,
+        ChannelKind::Mail => Dependency::Mail,
+        ChannelKind::Ntfy => Dependency::Ntfy,
+    };
+    let mail = config.notifications.smtp.as_ref().map(|_| Dependency::Mail);
+    let people: BTreeSet<_> = config
+        .notifications
+        .channels
+        .iter()
+        .map(dependency)
+        .collect();
+    all.extend(people);
+    all.extend(mail);
     for &dependency in &all {
         metrics.depend_on(dependency);
     }

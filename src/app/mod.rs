@@ -10,6 +10,7 @@ mod listeners;
 mod once;
 mod reload;
 mod serve;
+mod told;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 pub use failure::Failure;
 pub use listeners::Listeners;
 pub use reload::Reloads;
+pub use told::messengers;
 
 use crate::clock::Clock;
 use crate::config::{Config, Live, ProcessorMode};
@@ -92,7 +94,7 @@ impl App {
             hold_confirm: config.cycle.hold_confirm,
             min_referees: config.assets.min_referees,
             folder_base: config.assets.folder_base.clone(),
-            planner: compose::planner(&config),
+            planner: told::planner(&config),
             progress: destinations
                 .redis
                 .as_ref()

@@ -1,6 +1,6 @@
 //! All ways out, and which one an entry of the outbox takes.
 
-use super::{Breakers, FileDelivery, RedisService};
+use super::{Breakers, CalendarService, FileDelivery, Messengers, RedisService};
 use crate::client::{CallError, Health};
 use crate::cycle::Payload;
 use crate::domain::delivery::{Destination, Lane};
@@ -18,6 +18,10 @@ pub struct Destinations {
     pub files: FileDelivery,
     /// Redis, if it is told.
     pub redis: Option<RedisService>,
+    /// The calendar service, if it is told.
+    pub calendar: Option<CalendarService>,
+    /// The ways by which people are told.
+    pub messengers: Messengers,
 }
 
 impl Destinations {
@@ -42,17 +46,39 @@ impl Destinations {
                 let redis = self.redis.as_ref().ok_or_else(unknown)?;
                 redis.deliver(claimed).await.map(|()| None)
             }
-            _ => Err(unknown()),
+            Destination::Calendar => {
+                let calendar = self.calendar.as_ref().ok_or_else(unknown)?;
+                calendar.deliver(claimed).await.map(|()| None)
+            }
+            Destination::Webhook | Destination::Discord | Destination::Mail | Destination::Ntfy => {
+                self.messengers.deliver(lane, claimed).await.map(|()| None)
+            }
         }
     }
 
-    /// Asks how a neighbour is. One that is not in use is well.
-    pub async fn probe(&self, dependency: Dependency) -> Health {
+    /// Asks how a neighbour is; one that is not in use is well. With ways out that answer again
+    /// although others of their kind may not.
+    pub async fn probe(&self, dependency: Dependency) -> (Health, Vec<Lane>) {
+        let kind = match dependency {
+            Dependency::Webhook => Destination::Webhook,
+            Dependency::Discord => Destination::Discord,
+            Dependency::Mail => Destination::Mail,
+            Dependency::Ntfy => Destination::Ntfy,
+            _ => return (self.probe_one(dependency).await, Vec::new()),
+        };
+        self.messengers.probe(kind).await
+    }
+
+    async fn probe_one(&self, dependency: Dependency) -> Health {
         match dependency {
             Dependency::AvatarService => self.files.probe_avatars().await,
             Dependency::StorageService => self.files.probe_files().await,
             Dependency::Redis => match &self.redis {
                 Some(redis) => redis.probe().await,
+                None => Health::healthy(),
+            },
+            Dependency::Calendar => match &self.calendar {
+                Some(calendar) => calendar.calendar.probe().await,
                 None => Health::healthy(),
             },
             _ => Health::healthy(),

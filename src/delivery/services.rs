@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::destinations::unreadable;
-use super::{Alert, ChangeSet, Envelope, MessageType, Progress, Redis};
+use super::{Alert, Calendar, ChangeSet, Envelope, MessageType, Progress, Redis};
 use crate::client::{CallError, Health};
 use crate::domain::change::{Change, Priority};
 use crate::domain::delivery::{FULL_STATE, MATCH_UPDATES};
@@ -84,11 +84,35 @@ impl RedisService {
     }
 }
 
+/// Has the calendar service bring matches into the calendar.
+#[derive(Debug)]
+pub struct CalendarService {
+    /// The service.
+    pub calendar: Calendar,
+    /// Holds the matches.
+    pub store: Store,
+}
+
+impl CalendarService {
+    /// Delivers an entry of the outbox. Matches that have left the list since are nothing that could
+    /// be told.
+    ///
+    /// # Errors
+    /// When the service did not take it.
+    pub async fn deliver(&self, claimed: &Claimed) -> Result<(), CallError> {
+        let matches = matches(&stored_set(claimed)?, &self.store).await?;
+        if matches.is_empty() {
+            return Ok(());
+        }
+        let matches: Vec<&RawValue> = matches.iter().map(AsRef::as_ref).collect();
+        self.calendar
+            .sync(&claimed.idempotency_key(), &matches)
+            .await
+    }
+}
+
 /// The raw matches of a set as they are now, without those that left the list.
-pub(super) async fn matches(
-    set: &StoredSet,
-    store: &Store,
-) -> Result<Vec<Box<RawValue>>, CallError> {
+async fn matches(set: &StoredSet, store: &Store) -> Result<Vec<Box<RawValue>>, CallError> {
     let unread = |_| CallError::of(ErrorKind::Internal, "the store cannot be read");
     let ids = if let Some(ids) = &set.matches {
         ids.clone()
@@ -102,7 +126,7 @@ pub(super) async fn matches(
         .collect())
 }
 
-pub(super) fn stored_set(claimed: &Claimed) -> Result<StoredSet, CallError> {
+fn stored_set(claimed: &Claimed) -> Result<StoredSet, CallError> {
     serde_json::from_str(&claimed.payload).map_err(|_| unreadable())
 }
 

@@ -27,7 +27,6 @@ mod route;
 mod sift;
 mod status;
 mod stream;
-mod talk;
 mod view;
 
 pub use body::KEPT_BYTES;

@@ -1,0 +1,188 @@
+//! The ways by which people are told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::destinations::unreadable;
+use super::{Discord, Mail, Ntfy, NtfyMessage, Webhook};
+use crate::client::{CallError, Health, HealthStatus};
+use crate::domain::change::Priority;
+use crate::domain::delivery::{Destination, Lane};
+use crate::domain::notify::{Message, Wording, webhook};
+use crate::domain::routing::Routing;
+use crate::store::Claimed;
+use crate::telemetry::labels::ErrorKind;
+
+/// One way.
+#[derive(Clone, Debug)]
+pub enum Messenger {
+    /// To another program.
+    Webhook(Webhook),
+    /// To a Discord channel.
+    Discord(Discord),
+    /// To a topic of ntfy.
+    Ntfy(Ntfy),
+    /// By mail, to each recipient.
+    Mail(Mail),
+}
+
+/// Tells people.
+#[derive(Debug)]
+pub struct Messengers {
+    ways: BTreeMap<Lane, Messenger>,
+    routing: Arc<Routing>,
+    wording: Wording,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Receivers that want no more, until the next start.
+    gone: BTreeSet<Lane>,
+    /// Those that did not answer their last probe.
+    down: BTreeSet<Lane>,
+}
+
+impl Messengers {
+    /// Tells by these ways, in these words; the mail addresses are those of the routing.
+    #[must_use]
+    pub fn new(ways: BTreeMap<Lane, Messenger>, routing: Arc<Routing>, wording: Wording) -> Self {
+        Self {
+            ways,
+            routing,
+            wording,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Every way.
+    pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.ways.keys()
+    }
+
+    /// Delivers an entry of the outbox.
+    ///
+    /// # Errors
+    /// Whatever the receiver answered. One that wants no more (410) is not asked again.
+    pub async fn deliver(&self, lane: &Lane, claimed: &Claimed) -> Result<(), CallError> {
+        let message: Message = serde_json::from_str(&claimed.payload).map_err(|_| unreadable())?;
+        let key = claimed.idempotency_key();
+        let since = SignedDuration::try_from_secs_f64(claimed.created).unwrap_or_default();
+        let at = Timestamp::UNIX_EPOCH.saturating_add(since);
+        let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
+        self.send(lane, &claimed.recipient, &message, (&key, at))
+            .await
+    }
+
+    /// Sends a message. `id` is the same at each attempt, and so is the time when it was made.
+    ///
+    /// # Errors
+    /// Whatever the receiver answered.
+    pub async fn send(
+        &self,
+        lane: &Lane,
+        recipient: &str,
+        message: &Message,
+        (id, at): (&str, Timestamp),
+    ) -> Result<(), CallError> {
+        let way = self
+            .ways
+            .get(lane)
+            .ok_or_else(|| rejected("the settings no longer name this destination"))?;
+        if self.state().gone.contains(lane) {
+            return Err(rejected(
+                "the receiver said before that it wants no more (410)",
+            ));
+        }
+        let sent = match way {
+            Messenger::Webhook(hook) => hook.send(id, &webhook::event(message, at)).await,
+            Messenger::Discord(discord) => discord.send(&self.wording.discord(message)).await,
+            Messenger::Ntfy(ntfy) => ntfy.send(self.note(message)).await,
+            Messenger::Mail(mail) => {
+                let address = self.routing.address(recipient).ok_or_else(|| {
+                    rejected("the settings have no mail address of this recipient")
+                })?;
+                let content = self.wording.mail(message, at);
+                mail.send(id, address, &content).await
+            }
+        };
+        if sent
+            .as_ref()
+            .is_err_and(|error| error.kind == ErrorKind::Gone)
+        {
+            self.state().gone.insert(lane.clone());
+            tracing::warn!(
+                destination = lane.key(),
+                "{lane} wants no more messages (410); it gets none until the next start"
+            );
+        }
+        sent
+    }
+
+    fn note(&self, message: &Message) -> NtfyMessage {
+        let plain = self.wording.text(message);
+        let (priority, tag) = match message.priority {
+            Priority::Critical => (5, "rotating_light"),
+            Priority::High => (4, "soccer"),
+            Priority::Medium => (3, "soccer"),
+            Priority::Low => (2, "soccer"),
+        };
+        let click = match message.matches.as_slice() {
+            [one] => Some(one.url()),
+            _ => None,
+        };
+        NtfyMessage {
+            title: plain.title,
+            message: plain.body,
+            priority,
+            click,
+            tags: vec![tag.to_owned()],
+        }
+    }
+
+    /// Asks how all ways of a kind are: as well as the worst of them. With those that answer again.
+    pub async fn probe(&self, kind: Destination) -> (Health, Vec<Lane>) {
+        let begun = Instant::now();
+        let mut worst = Health::healthy();
+        let mut back = Vec::new();
+        for (lane, way) in self.ways.iter().filter(|(lane, _)| lane.kind == kind) {
+            let health = match way {
+                Messenger::Webhook(hook) => hook.probe().await,
+                Messenger::Discord(discord) => discord.probe().await,
+                Messenger::Ntfy(ntfy) => ntfy.probe().await,
+                Messenger::Mail(mail) => mail.probe().await,
+            };
+            if health.status == HealthStatus::Unhealthy {
+                self.state().down.insert(lane.clone());
+            } else if self.state().down.remove(lane) {
+                back.push(lane.clone());
+            }
+            if rank(health.status) > rank(worst.status) {
+                let error = health.error.as_deref().unwrap_or("it is not well");
+                worst.error = Some(format!("{lane}: {error}"));
+                worst.status = health.status;
+            }
+        }
+        worst.response_time = begun.elapsed();
+        (worst, back)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn rank(status: HealthStatus) -> u8 {
+    match status {
+        HealthStatus::Healthy => 0,
+        HealthStatus::Degraded => 1,
+        HealthStatus::Unhealthy => 2,
+    }
+}
+
+fn rejected(problem: &str) -> CallError {
+    CallError::of(ErrorKind::Rejected, problem)
+}
