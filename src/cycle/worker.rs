@@ -166,8 +166,11 @@ impl Worker {
             return;
         }
         if agenda.confirm.is_some_and(|at| at <= now) {
-            agenda.confirm = None;
-            self.ask(TriggerSource::Confirm).await;
+            // What could not be stored is asked for again: nobody else looks after a held list.
+            agenda.confirm = match self.ask(TriggerSource::Confirm).await {
+                true => None,
+                false => Some(Instant::now() + STORE_PAUSE),
+            };
         }
         if quiet.is_some() {
             return;
@@ -184,7 +187,8 @@ impl Worker {
         }
     }
 
-    async fn ask(&self, source: TriggerSource) {
+    /// Stores a trigger. Whether it is stored.
+    async fn ask(&self, source: TriggerSource) -> bool {
         let trigger = NewTrigger {
             source,
             accepted: self.cycle.clock.unix(),
@@ -192,12 +196,14 @@ impl Worker {
             data: None,
             size: 0,
         };
-        let result = match self.cycle.store.accept(trigger).await {
+        let accepted = self.cycle.store.accept(trigger).await;
+        let result = match &accepted {
             Ok(accepted) => accepted.result(),
             Err(StoreError::QueueFull(_)) => TriggerResult::RejectedFull,
             Err(_) => TriggerResult::RejectedStore,
         };
         self.cycle.metrics.triggers.inc((source, result));
+        accepted.is_ok()
     }
 
     /// Whose turn it is: the triggers that wait, and when a cycle may run for them.

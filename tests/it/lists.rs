@@ -263,6 +263,30 @@ async fn the_second_look_at_a_held_list_comes_also_after_a_failed_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_second_look_at_a_held_list_comes_also_if_it_could_not_be_stored_at_first() {
+    let settings = [("HOLD_CONFIRM_SECONDS", "1")];
+    let daemon = Daemon::start_with(Clock::system(), &settings).await;
+    daemon.look(list(&matches(1..4))).await;
+    let store = daemon.folder.path().join("data/match-list-processor.db");
+    let other = rusqlite::Connection::open(store).unwrap();
+    assert_eq!(daemon.look(b"[]".to_vec()).await["outcome"], "held");
+    // Nobody else writes meanwhile.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    daemon
+        .await_some("triggers_total{result=\"rejected_store\",source=\"confirm\"}")
+        .await;
+    other.execute_batch("ROLLBACK").unwrap();
+    daemon
+        .await_some("triggers_total{result=\"accepted\",source=\"confirm\"}")
+        .await;
+    daemon
+        .await_detail("no list is held", |status| status["held"] == Value::Null)
+        .await;
+    assert_eq!(daemon.exported(), json!([]));
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_begun_early_holds_no_more_than_the_list_turns_out_to_have() {
     let daemon = Daemon::start_at(Clock::system()).await;
     let mut many = matches(1..200);
