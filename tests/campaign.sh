@@ -6,11 +6,13 @@
 #   tests/campaign.sh kill slow     these
 #   tests/campaign.sh --quick …     in the sizes that CI runs: minutes
 #   SEED=7 tests/campaign.sh …      with another seed
+#   MINUTES=60 tests/campaign.sh kill shutdown
+#                                   as many rounds of these two as an hour allows
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 seed=(--seed "${SEED:-1}")
@@ -21,6 +23,9 @@ declare -A sizes=(
 if [ "${1:-}" = --quick ]; then
     shift
     for harness in "${!sizes[@]}"; do sizes[$harness]=''; done
+fi
+if [ -n "${MINUTES:-}" ]; then
+    for harness in kill shutdown; do sizes[$harness]="--minutes $MINUTES"; done
 fi
 [ $# -gt 0 ] || set -- kill power edge shutdown slow control
 for harness in "$@"; do [ -n "${sizes[$harness]+known}" ] || usage; done

@@ -16,13 +16,14 @@ mod settled;
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use self::book::Tally;
 use self::lane::{Chain, Lane};
 use crate::support::summary::Summary;
 use crate::support::violation::{Broken, Violation};
-use crate::support::{Common, Result, evidence, random};
+use crate::support::{Common, Result, Span, evidence, random};
 
 /// Rounds on one data folder at most.
 const LONGEST_CHAIN: u64 = 6;
@@ -30,9 +31,11 @@ const LONGEST_CHAIN: u64 = 6;
 /// How much.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Kills under load; those at a start come on top.
-    #[arg(long, default_value_t = 200)]
-    rounds: u64,
+    /// Kills under load; those at a start come on top. 200 if nothing is said.
+    #[arg(long)]
+    rounds: Option<u64>,
+    #[command(flatten)]
+    span: Span,
     /// Decides when each kill comes and how the neighbours behave.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -44,19 +47,30 @@ pub struct Args {
     lanes: usize,
 }
 
+impl Args {
+    fn rounds(&self) -> u64 {
+        self.span.rounds(self.rounds, 200)
+    }
+}
+
 /// Runs the rounds.
 pub fn run(args: &Args, common: &Common) -> Result<Summary> {
     let begun = Instant::now();
     let mut chains = chains(args);
-    let rounds = chains.iter().map(|chain| chain.rounds).sum();
     chains.reverse();
     let work = Mutex::new((chains, Tally::default()));
+    let rounds = AtomicU64::new(0);
     let lane = || -> Result<()> {
         let lane = Lane::new(common.binary())?;
         loop {
-            let next = work.lock().expect("a lane panicked").0.pop();
+            let next = match args.span.is_over(begun) {
+                true => None,
+                false => work.lock().expect("a lane panicked").0.pop(),
+            };
             let Some(chain) = next else { return Ok(()) };
+            let length = chain.rounds;
             let done = one(&lane, chain, args);
+            rounds.fetch_add(length, Ordering::Relaxed);
             let mut work = work.lock().expect("a lane panicked");
             match done {
                 Ok(tally) => work.1.add(&tally),
@@ -75,11 +89,11 @@ pub fn run(args: &Args, common: &Common) -> Result<Summary> {
         ends.collect::<Result<Vec<()>>>()
     })?;
     let tally = work.into_inner().expect("a lane panicked").1;
-    Ok(summary(args, rounds, begun, &tally))
+    Ok(summary(args, rounds.into_inner(), begun, &tally))
 }
 
 fn chains(args: &Args) -> Vec<Chain> {
-    let mut left = args.rounds;
+    let mut left = args.rounds();
     let mut rng = random(args.seed, u64::MAX);
     let mut chains = Vec::new();
     while left > 0 {
@@ -113,7 +127,7 @@ fn one(lane: &Lane, chain: Chain, args: &Args) -> Result<Tally> {
             what: error.to_string(),
             again: format!(
                 "kill --seed {seed} --rounds {} --chain {index}",
-                args.rounds
+                args.rounds()
             ),
             kept: folder,
         })?,

@@ -20,7 +20,7 @@ use self::neighbours::{Neighbours, lock};
 use crate::support::daemon::{Daemon, Start};
 use crate::support::summary::Summary;
 use crate::support::violation::Violation;
-use crate::support::{Common, Result, evidence, random};
+use crate::support::{Common, Result, Span, evidence, random};
 
 const NAME: &str = "shutdown";
 const CLIENTS: u32 = 24;
@@ -36,9 +36,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How much.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Stops.
-    #[arg(long, default_value_t = 20)]
-    rounds: u64,
+    /// Stops. 20 if nothing is said.
+    #[arg(long)]
+    rounds: Option<u64>,
+    #[command(flatten)]
+    span: Span,
     /// The number of the first one.
     #[arg(long, default_value_t = 0)]
     first: u64,
@@ -82,7 +84,9 @@ struct Totals {
 pub fn run(args: &Args, common: &Common) -> Result<Summary> {
     let begun = Instant::now();
     let mut totals = Totals::default();
-    for round in args.first..args.first + args.rounds {
+    let mut rounds = 0;
+    while rounds < args.span.rounds(args.rounds, 20) && !args.span.is_over(begun) {
+        let round = args.first + rounds;
         let folder = evidence(&format!("{NAME}-{}-{round}", args.seed))?;
         one(args.seed, round, common, &folder, &mut totals).map_err(|error| Violation {
             harness: NAME,
@@ -96,8 +100,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Summary> {
             kept: folder.clone(),
         })?;
         std::fs::remove_dir_all(&folder)?;
+        rounds += 1;
     }
-    let mut summary = Summary::new(NAME, args.seed, args.rounds, begun);
+    let mut summary = Summary::new(NAME, args.seed, rounds, begun);
     tell(&totals, &mut summary);
     Ok(summary)
 }

@@ -14,8 +14,12 @@ pub mod weakened;
 pub mod wire;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 pub use anyhow::Result;
+
+/// More rounds than a harness gets done in its minutes.
+const ENDLESS: u64 = 1_000_000;
 
 /// What every harness can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +30,32 @@ pub struct Common {
     /// The program to try; else the one that this build made.
     #[arg(long, global = true, value_name = "PATH")]
     pub binary: Option<PathBuf>,
+}
+
+/// For how long a harness goes on.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Span {
+    /// Begins nothing new after so many minutes, however much is left; without --rounds as much as
+    /// can be done in them.
+    #[arg(long)]
+    pub minutes: Option<u64>,
+}
+
+impl Span {
+    /// Whether the time that began then is over.
+    pub fn is_over(self, begun: Instant) -> bool {
+        let whole = self
+            .minutes
+            .map(|minutes| Duration::from_secs(60 * minutes));
+        whole.is_some_and(|whole| begun.elapsed() >= whole)
+    }
+
+    /// How many rounds are wanted at most, if `given` were named or `few` are what is done without a
+    /// word.
+    pub fn rounds(self, given: Option<u64>, few: u64) -> u64 {
+        let endless = self.minutes.map(|_| ENDLESS);
+        given.or(endless).unwrap_or(few)
+    }
 }
 
 impl Common {
