@@ -79,7 +79,10 @@ pub fn destinations(
     let messengers = told::messengers(config, metrics, clock)?;
     let always = Destination::ALWAYS.iter().map(|&kind| kind.into());
     let people = messengers.lanes().cloned();
-    let lanes: Vec<Lane> = always.chain(told::services(config)).chain(people).collect();
+    let lanes: Vec<Lane> = always
+        .chain(config.services.lanes())
+        .chain(people)
+        .collect();
     for lane in &lanes {
         metrics.deliver_to(lane.kind);
     }

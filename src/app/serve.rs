@@ -13,7 +13,7 @@ use crate::config::ProcessorMode;
 use crate::cycle::{Pace, Worker};
 use crate::health::Prober;
 use crate::http::{Limits, Server, Site, SiteKind};
-use crate::notify::Watcher;
+use crate::notify::{Periodic, Watcher};
 use crate::shutdown::{Deadline, raised};
 
 /// Threads that serve requests.
@@ -178,6 +178,16 @@ impl App {
             interval: self.config.probe_interval,
         };
         work.spawn(Arc::new(prober).run(stop.clone()));
+        if let Some(interval) = self.config.services.full_state_interval {
+            let periodic = Periodic {
+                interval,
+                lanes: self.config.services.lanes(),
+                store: self.store.clone(),
+                status: Arc::clone(&self.status),
+                clock: self.clock.clone(),
+            };
+            work.spawn(periodic.run(stop.clone()));
+        }
         let watcher = Watcher {
             routing: Arc::clone(&self.cycle.planner.routing),
             status: Arc::clone(&self.status),

@@ -20,6 +20,9 @@ use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
 /// The ways by which people are told.
+///
+/// # Errors
+/// [`Failure`] says which cannot be used.
 pub fn messengers(
     config: &Config,
     metrics: &Arc<Metrics>,
@@ -148,21 +151,9 @@ pub fn redis(
     }))
 }
 
-/// Services that read matches.
-pub fn services(config: &Config) -> Vec<Lane> {
-    let mut services = Vec::new();
-    if config.services.redis.enabled {
-        services.push(Destination::Redis.into());
-    }
-    if config.services.calendar.is_some() {
-        services.push(Destination::Calendar.into());
-    }
-    services
-}
-
 pub fn planner(config: &Config) -> Planner {
     Planner {
         routing: Arc::new(config.notifications.routing.clone()),
-        services: services(config),
+        services: config.services.lanes(),
     }
 }

@@ -9,6 +9,7 @@ use super::reader::{Form, Reader};
 use super::secret::{Secret, redacted};
 use super::source::Origin;
 use super::upstream::http_url;
+use crate::domain::delivery::{Destination, Lane};
 
 crate::labels! {
     /// How matches that changed get to Redis.
@@ -55,6 +56,17 @@ pub struct ServicesConfig {
 }
 
 impl ServicesConfig {
+    /// The ways out to them.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<Lane> {
+        let redis = self.redis.enabled.then(|| Destination::Redis.into());
+        let calendar = self
+            .calendar
+            .is_some()
+            .then(|| Destination::Calendar.into());
+        redis.into_iter().chain(calendar).collect()
+    }
+
     pub(super) fn read(from: &mut Reader<'_>) -> Self {
         let form = Form {
             expected: "an http or https URL",

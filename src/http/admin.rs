@@ -185,7 +185,7 @@ pub async fn accept_snapshot(site: &Site) -> Response {
     }
 }
 
-fn failed(error: &StoreError) -> Response {
+pub(super) fn failed(error: &StoreError) -> Response {
     match error {
         StoreError::QueueFull(_) => unavailable("The queue is full", 5),
         _ => unavailable("The store failed; nothing was changed", 10),
@@ -193,16 +193,16 @@ fn failed(error: &StoreError) -> Response {
 }
 
 /// The query of a request.
-struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    fn new(query: Option<&str>) -> Self {
+    pub(super) fn new(query: Option<&str>) -> Self {
         let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         Self(pairs.into_owned().collect())
     }
 
     /// An empty value counts as none.
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         let found = self
             .0
             .iter()

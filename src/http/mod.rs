@@ -5,6 +5,7 @@
 
 mod admin;
 mod admit;
+mod again;
 mod answers;
 mod arrival;
 mod body;

@@ -14,7 +14,7 @@ use super::guard;
 use super::metrics::Scrapes;
 use super::problem::{and_close, method_not_allowed, not_found, unavailable};
 use super::sift::Sieve;
-use super::{Request, Response, admin, health, metrics, openapi, process, status};
+use super::{Request, Response, admin, again, health, metrics, openapi, process, status};
 use crate::clock::Clock;
 use crate::config::Live;
 use crate::cycle::Status;
@@ -158,6 +158,7 @@ impl Site {
                 | Route::Pause
                 | Route::Resume
                 | Route::SnapshotAccept
+                | Route::Republish
         );
         let allowed = match *request.method() {
             Method::POST => post,
@@ -224,6 +225,7 @@ impl Site {
             Route::Pause => admin::pause(self, true).await,
             Route::Resume => admin::pause(self, false).await,
             Route::SnapshotAccept => admin::accept_snapshot(self).await,
+            Route::Republish => again::republish(self, request.uri().query()).await,
             Route::OpenApi => openapi::document(self.kind),
             _ => not_found(),
         }
@@ -272,6 +274,7 @@ fn operators(path: &str) -> Option<(Route, &str)> {
         "/pause" => Route::Pause,
         "/resume" => Route::Resume,
         "/snapshot/accept" => Route::SnapshotAccept,
+        "/republish" => Route::Republish,
         "/openapi.json" => Route::OpenApi,
         _ => return None,
     };

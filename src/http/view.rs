@@ -276,6 +276,17 @@ pub struct Paused {
     pub paused: bool,
 }
 
+/// What services are told again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Republished {
+    /// `success`.
+    pub status: &'static str,
+    /// Which services, as `/deliveries` calls them.
+    pub destinations: Vec<String>,
+    /// How many changes; none if they are told the whole list.
+    pub changes: Option<usize>,
+}
+
 /// A held list that will be taken.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct AcceptedList {

@@ -113,7 +113,8 @@ impl Endpoint {
             | Route::DeliveryRetry
             | Route::Pause
             | Route::Resume
-            | Route::SnapshotAccept => Self(Method::Post, route),
+            | Route::SnapshotAccept
+            | Route::Republish => Self(Method::Post, route),
             _ => Self(Method::Get, route),
         })
     }

@@ -140,6 +140,8 @@ labels! {
         Resume => "/resume",
         /// `/snapshot/accept`
         SnapshotAccept => "/snapshot/accept",
+        /// `/republish`
+        Republish => "/republish",
         /// No route at all.
         Unmatched => "unmatched",
     }

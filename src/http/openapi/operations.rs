@@ -313,6 +313,18 @@ pub fn operators(schemas: &mut SchemaGenerator) -> Vec<Operation> {
             of::<view::AcceptedList>(schemas),
         )
         .problems(&[409]),
+        Operation::post(
+            Route::Republish,
+            "republish",
+            "Tell services again what changed since a moment, or the whole list",
+            of::<view::Republished>(schemas),
+        )
+        .problems(&[400, 409])
+        .with([query(
+            "since",
+            "A moment, RFC 3339; without it the whole list is told",
+            json!({ "type": "string", "format": "date-time" }),
+        )]),
         this_document(),
     ];
     let guarded = operations.into_iter().map(|one| one.problems(&[401, 403]));
