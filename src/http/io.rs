@@ -1,5 +1,5 @@
-//! The connection under hyper: a deadline for clients that do not read, and a look at what they
-//! send.
+//! The connection under hyper: a deadline for clients that do not read, a look at what they send, and
+//! an answer also for those that stop sending once they have asked.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::framing::{Ambiguous, Lines};
+use super::framing::Heads;
+use super::talk::Talk;
 
 /// For a client to stop sending after its last answer.
 const LINGER: Duration = Duration::from_secs(2);
@@ -18,7 +19,10 @@ const LINGER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Guarded<S> {
     stream: S,
-    lines: Lines,
+    heads: Heads,
+    talk: Talk,
+    /// Whether the client has stopped sending, which hyper takes for a client that is gone.
+    silent: bool,
     timeout: Duration,
     /// Runs from the first byte of an answer that the client does not take.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -30,10 +34,12 @@ pub struct Guarded<S> {
 
 impl<S> Guarded<S> {
     /// Watches over `stream`.
-    pub fn new(stream: S, timeout: Duration, ambiguous: Ambiguous) -> Self {
+    pub fn new(stream: S, timeout: Duration, talk: Talk) -> Self {
         Self {
             stream,
-            lines: Lines::new(ambiguous),
+            heads: Heads::new(talk.ambiguous().clone()),
+            talk,
+            silent: false,
             timeout,
             deadline: None,
             answered: false,
@@ -69,12 +75,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Told once the answer is out: `poll_flush` wakes for that.
+        if self.silent && self.talk.owes_answer() {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if poll.is_pending() {
-            self.answered = false;
-        } else {
-            self.lines.read(&buf.filled()[before..]);
+        let came = &buf.filled()[before..];
+        self.heads.read(came);
+        match poll {
+            Poll::Pending => self.answered = false,
+            Poll::Ready(Ok(()))
+                if came.is_empty() && self.heads.are_whole() && self.talk.owes_answer() =>
+            {
+                self.silent = true;
+                self.talk.end();
+                return Poll::Pending;
+            }
+            Poll::Ready(_) => {}
         }
         poll
     }
@@ -114,6 +132,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.stream).poll_flush(cx);
+        if poll.is_ready() && self.talk.sent() && self.silent {
+            cx.waker().wake_by_ref();
+        }
         self.watched(cx, poll)
     }
 

@@ -14,12 +14,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::arrival::{self, First};
-use super::framing::Ambiguous;
 use super::io::Guarded;
 use super::peer::Peer;
 use super::proxied;
 use super::route::Site;
 use super::stream::{Listener, Stream};
+use super::talk::Talk;
 use super::{MAX_HEADERS, Request};
 use crate::shutdown::raised;
 use crate::socket::Socket;
@@ -260,19 +260,18 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     limits: Limits,
     mut life: Life,
 ) -> Closed {
-    let ambiguous = Ambiguous::default();
-    let io = TokioIo::new(Guarded::new(
-        stream,
-        limits.write_timeout,
-        ambiguous.clone(),
-    ));
+    let talk = Talk::default();
+    let io = TokioIo::new(Guarded::new(stream, limits.write_timeout, talk.clone()));
     let service = service_fn(|mut request: Request| {
         request.extensions_mut().insert(peer);
-        let (site, ambiguous) = (Arc::clone(site), ambiguous.clone());
+        let (site, talk) = (Arc::clone(site), talk.clone());
+        talk.heard();
         // Boxed, so that a connection on which nothing is asked does not carry all that answering
         // may need.
         Box::pin(async move {
-            Ok::<_, std::convert::Infallible>(site.handle(request, &ambiguous).await)
+            let response = site.handle(request, &talk).await;
+            talk.answered();
+            Ok::<_, std::convert::Infallible>(response)
         })
     });
     let mut builder = http1::Builder::new();
@@ -284,6 +283,8 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         .max_header_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
         .keep_alive(life.many_requests)
+        // It reads on while a request is answered, so that a connection that breaks ends the work for
+        // it. Clients that only stop sending are `Guarded`'s.
         .half_close(false);
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let result = tokio::select! {

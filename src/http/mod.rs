@@ -28,6 +28,7 @@ mod route;
 mod sift;
 mod status;
 mod stream;
+mod talk;
 mod view;
 
 pub use body::KEPT_BYTES;

@@ -11,6 +11,7 @@ use super::body::ReadBody;
 use super::problem::{not_found, problem, retry_after, unavailable, unreadable};
 use super::route::Site;
 use super::sift::Asked;
+use super::talk::Talk;
 use super::view::{Busy, TriggerView, Triggered, Waited};
 use super::{Request, Response, json};
 use crate::store::{Accepted, CycleRecord, NewTrigger, StoreError, Taken, TriggerState};
@@ -25,7 +26,7 @@ const RETRY_FULL: u32 = 5;
 const RETRY_STORE: u32 = 10;
 
 /// Stores a trigger, then says so.
-pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
+pub async fn process(site: &Site, request: Request, span: &Span, talk: &Talk) -> Response {
     if site.status.is_draining() {
         return refused(
             site,
@@ -73,9 +74,9 @@ pub async fn process(site: &Site, request: Request, span: &Span) -> Response {
             let result = accepted.result();
             site.metrics.triggers.inc((TriggerSource::Webhook, result));
             site.status.wake();
-            accept(site, accepted, wait).await
+            accept(site, accepted, wait, talk).await
         }
-        Ok(Taken::Repeat(accepted)) => repeated(site, accepted, wait).await,
+        Ok(Taken::Repeat(accepted)) => repeated(site, accepted, wait, talk).await,
         Ok(Taken::Conflict) => {
             let detail =
                 "A request of this name was accepted with another body; nothing was stored";
@@ -94,13 +95,18 @@ fn rejected(refusal: &Response) -> TriggerResult {
 }
 
 /// Answers for the trigger of the first time.
-async fn repeated(site: &Site, accepted: Accepted, wait: Option<Duration>) -> Response {
+async fn repeated(
+    site: &Site,
+    accepted: Accepted,
+    wait: Option<Duration>,
+    talk: &Talk,
+) -> Response {
     let result = TriggerResult::Duplicate;
     site.metrics.triggers.inc((TriggerSource::Webhook, result));
     let known = site.store.trigger(&accepted.id).await.ok().flatten();
     let mut response = match known.map(|status| status.processing_id) {
         Some(Some(processing_id)) => served(site, &accepted, wait.is_some(), &processing_id).await,
-        Some(None) => accept(site, accepted, wait).await,
+        Some(None) => accept(site, accepted, wait, talk).await,
         // Served so long ago that only its name is still known.
         None => triggered(site, &accepted.id, (site.status.cycles(), false), None),
     };
@@ -129,10 +135,15 @@ fn trigger_data(body: ReadBody) -> Option<Box<str>> {
     )
 }
 
-async fn accept(site: &Site, accepted: Accepted, wait: Option<Duration>) -> Response {
+async fn accept(site: &Site, accepted: Accepted, wait: Option<Duration>, talk: &Talk) -> Response {
     let cycle = site.status.cycle_for(accepted.seq);
     let record = match wait {
-        Some(wait) => site.status.served(&site.store, &accepted, wait).await,
+        // A client that is gone looks like one that has only stopped sending. Neither is waited for: a
+        // preference need not be heeded.
+        Some(wait) => tokio::select! {
+            record = site.status.served(&site.store, &accepted, wait) => record,
+            () = talk.ended() => None,
+        },
         None => None,
     };
     triggered(site, &accepted.id, cycle, record)

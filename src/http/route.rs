@@ -8,12 +8,12 @@ use tracing::Instrument;
 
 use super::answers::Answers;
 use super::body::Bodies;
-use super::framing::Ambiguous;
 use super::gate::Gate;
 use super::guard;
 use super::metrics::Scrapes;
 use super::problem::{and_close, method_not_allowed, not_found, unavailable};
 use super::sift::Sieve;
+use super::talk::Talk;
 use super::{Request, Response, admin, again, health, metrics, openapi, process, status};
 use crate::clock::Clock;
 use crate::config::Live;
@@ -111,7 +111,7 @@ impl Site {
     }
 
     /// Answers one request and counts it.
-    pub(super) async fn handle(&self, request: Request, ambiguous: &Ambiguous) -> Response {
+    pub(super) async fn handle(&self, request: Request, talk: &Talk) -> Response {
         let begun = Instant::now();
         let _in_flight = self.metrics.http_requests_in_flight.guard(());
         let method = MethodLabel::from(request.method());
@@ -120,10 +120,10 @@ impl Site {
         let reads_body = route == Route::Process && request.method() == Method::POST;
         // Chunks that nobody looks at may hold what two servers read differently.
         let unseen = !reads_body && request.headers().contains_key(header::TRANSFER_ENCODING);
-        let (response, counted) = match guard::malformed(&request, ambiguous) {
+        let (response, counted) = match guard::malformed(&request, talk.ambiguous()) {
             // Whatever its path is, it did not come to a route.
             Some(refusal) => (refusal, Route::Unmatched),
-            None => (self.dispatch(request, route, &parameter).await, route),
+            None => (self.dispatch(request, route, &parameter, talk).await, route),
         };
         let response = match unseen {
             true => and_close(response),
@@ -150,7 +150,13 @@ impl Site {
         route.unwrap_or((Route::Unmatched, ""))
     }
 
-    async fn dispatch(&self, request: Request, route: Route, parameter: &str) -> Response {
+    async fn dispatch(
+        &self,
+        request: Request,
+        route: Route,
+        parameter: &str,
+        talk: &Talk,
+    ) -> Response {
         let post = matches!(
             route,
             Route::Process
@@ -173,14 +179,20 @@ impl Site {
         }
         let response = match self.kind {
             SiteKind::Admin => self.admin(request, route, parameter).await,
-            _ => self.endpoint(request, route, parameter).await,
+            _ => self.endpoint(request, route, parameter, talk).await,
         };
         self.answers
             .counted(response)
             .unwrap_or_else(|| unavailable("Too many answers wait for their clients", 1))
     }
 
-    async fn endpoint(&self, mut request: Request, route: Route, parameter: &str) -> Response {
+    async fn endpoint(
+        &self,
+        mut request: Request,
+        route: Route,
+        parameter: &str,
+        talk: &Talk,
+    ) -> Response {
         match route {
             Route::Process => {
                 let told = match self.gate.judge(self, &mut request) {
@@ -188,7 +200,7 @@ impl Site {
                     Err(refusal) => return refusal,
                 };
                 let span = span::server("POST", route.label(), request.headers());
-                let answer = process::process(self, request, &span);
+                let answer = process::process(self, request, &span, talk);
                 let mut response = told.tell(answer.instrument(span.clone()).await);
                 span::served(&span, response.status().as_u16());
                 if let Some(traced) = span::sampled(&span) {

@@ -24,6 +24,7 @@ mod disk;
 mod eio;
 mod exemplars;
 mod filters;
+mod half_closed;
 mod limits;
 mod lists;
 mod mail;
