@@ -22,6 +22,11 @@ PAGE = page(
              thresholds=steps(GOOD, (300, ODD), (1800, BAD))),
       number("Dead letters", "Deliveries given up that wait for a person. Alert: MatchListProcessorDeadLetters.",
              query(gauge("dead_letters"), "dead"), thresholds=steps(GOOD, (1, BAD))),
+      number("Critical dead letters", "Deliveries given up about a match that is played today or was called off. "
+             "Alert: MatchListProcessorCriticalDeadLetter.",
+             query(gauge("critical_dead_letters"), "critical"), thresholds=steps(GOOD, (1, BAD))),
+      number("Given up, 24 h", "Deliveries given up within 24 hours, also those that somebody has retried since.",
+             query(events("dead_letters_total", window="24h"), "given up"), decimals=0),
       number("Held back", "Destinations that are down, so that deliveries to them are held back.",
              query(gauge("delivery_breaker_open"), "held back"), thresholds=steps(GOOD, (1, ODD))),
       number("Delivered, 24 h", "Deliveries made within 24 hours.",

@@ -174,11 +174,41 @@ fn show_outbox(metrics: &Metrics, counts: &[crate::store::OutboxCount]) {
             .outbox_oldest_entry_timestamp
             .set((destination,), oldest);
     }
+    let dead = counts.iter().filter(|c| c.state == DeliveryState::Dead);
+    let critical = dead.map(|c| c.critical).sum();
+    metrics.critical_dead_letters.set_size((), critical);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::OutboxCount;
+
+    #[test]
+    fn critical_dead_letters_are_those_of_all_destinations_and_of_no_other_state() {
+        let metrics = Metrics::new();
+        let of = |destination, state, count, critical| OutboxCount {
+            destination,
+            state,
+            count,
+            critical,
+            oldest: 1.0,
+        };
+        let counts = [
+            of(Destination::Assets, DeliveryState::Dead, 5, 2),
+            of(Destination::Assets, DeliveryState::Pending, 9, 9),
+            of(Destination::Discord, DeliveryState::Dead, 4, 1),
+        ];
+        show_outbox(&metrics, &counts);
+        assert_eq!(metrics.critical_dead_letters.get(()), 3);
+        assert_eq!(metrics.dead_letters.get((Destination::Assets,)), 5);
+        show_outbox(&metrics, &counts[1..2]);
+        assert_eq!(
+            metrics.critical_dead_letters.get(()),
+            0,
+            "all of them were retried"
+        );
+    }
 
     #[test]
     fn a_text_is_shared_that_is_as_good_as_new_or_still_held() {

@@ -157,6 +157,8 @@ catalogue! {
     outbox_oldest_entry_timestamp: FloatGauge<(Destination,)> = "outbox_oldest_entry_timestamp_seconds";
     /// Deliveries given up that wait for a person, read from the store at the scrape.
     dead_letters: Gauge<(Destination,)> = "dead_letters";
+    /// Critical deliveries given up that wait for a person, read from the store at the scrape.
+    critical_dead_letters: Gauge<()> = "critical_dead_letters";
     /// Deliveries given up, incremented when it happens.
     dead_letters_made: Counter<(Destination, DeadReason)> = "dead_letters_total";
 

@@ -30,6 +30,7 @@ MUTES = {
     "DeliveryBudgetFastBurn": {"DeliveryBudgetSlowBurn"},
     "RequestBudgetFastBurn": {"RequestBudgetSlowBurn"},
     "CycleStuck": {"OldestTriggerTooOld"},
+    "CriticalDeadLetter": {"DeadLetters"},
     "DependencyDown api_client": {"UpstreamSlow"},
 }
 # These say that nothing else can be believed. Absent knows no instance: it mutes those of every one.

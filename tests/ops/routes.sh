@@ -17,6 +17,7 @@ expect() {
 
 expect page alertname=MatchListProcessorDown severity=critical service=match-list-processor
 expect ticket alertname=MatchListProcessorDeadLetters severity=warning service=match-list-processor
+expect page alertname=MatchListProcessorCriticalDeadLetter severity=critical service=match-list-processor
 expect page alertname=MatchListProcessorCycleBudgetFastBurn severity=critical service=match-list-processor slo=cycles
 expect ticket alertname=MatchListProcessorCycleBudgetSlowBurn severity=warning service=match-list-processor slo=cycles
 expect page alertname=MatchListProcessorAbsent severity=critical service=match-list-processor

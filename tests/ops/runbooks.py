@@ -32,7 +32,7 @@ REQUEST = re.compile(r'curl ([^|;&\n]*)\$(MLP|ADMIN)(/[^\s"?)|`]*)?')
 METHOD = re.compile(r"-X ([A-Z]+)")
 FILTER = re.compile(r"\bjq (?:'([^']*)'|(\.\S*))")
 # Words of jq, and names that the filters of the pages give themselves.
-JQ = {"add", "count", "group_by", "length", "map"}
+JQ = {"add", "count", "group_by", "length", "map", "select"}
 COMMAND = re.compile(r"match-list-processor ([a-z][a-z-]+)")
 
 

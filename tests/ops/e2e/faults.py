@@ -308,6 +308,25 @@ def drive_refuses(stage):
         stage.daemon.administrate(f"/deliveries/{one}/retry")
 
 
+@fault("the Drive service refuses files of a match that was called off (400), and of others", "CriticalDeadLetter",
+       later=("DeadLetters",), also=DELIVERY_BUDGET, settings=LASTING)
+def drive_refuses_the_urgent(stage):
+    stage.drive.mood = "400"
+    first, *others = stage.lists.matches
+    stage.lists.matches = [dict(first, installd=True, anlaggningnamn="Heden"), *others]
+    stage.more_matches()
+    stage.daemon.look()
+    yield
+    stage.drive.mood = "well"
+    for one in stage.daemon.deliveries("dead", "critical"):
+        stage.daemon.administrate(f"/deliveries/{one}/retry")
+    # Those that are left are told once the critical ones no longer mute them.
+    if not stage.watch("MatchListProcessorDeadLetters").await_state(True, 60):
+        raise RuntimeError("the dead letters that are left were no alert")
+    for one in stage.daemon.deliveries("dead"):
+        stage.daemon.administrate(f"/deliveries/{one}/retry")
+
+
 # Neighbours, the disk, and the rest.
 
 @fault("the list's service is gone", ("DependencyDown", {"dependency": "api_client"}))

@@ -176,10 +176,10 @@ class Daemon(Program):
         if status != 200:
             raise RuntimeError(f"{self.name}: POST {path} was answered with {status}: {body[:300]}")
 
-    def deliveries(self, state):
-        """The ids of the deliveries in a state."""
+    def deliveries(self, state, priority=None):
+        """The ids of the deliveries in a state, or only those of a priority."""
         _, body = ask(f"http://127.0.0.1:{self.admin}/deliveries?state={state}&limit=1000")
-        return [one["id"] for one in json.loads(body)["deliveries"]]
+        return [one["id"] for one in json.loads(body)["deliveries"] if priority in (None, one["priority"])]
 
 
 class Prometheus(Program):
