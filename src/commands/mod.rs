@@ -16,11 +16,13 @@ mod page;
 mod place;
 mod refusal;
 mod remote;
+mod republish;
 mod screen;
 mod serve;
 mod sign;
 mod status;
 mod table;
+mod test_notification;
 mod trigger;
 
 #[cfg(test)]
@@ -107,6 +109,10 @@ enum Command {
     /// Show deliveries, or retry those that were given up
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Have services told again what changed, or the whole list
+    Republish(republish::Arguments),
+    /// Send one message to a channel of the settings and show what came of it
+    TestNotification(test_notification::Arguments),
     /// Stop cycles and deliveries of the running daemon until `resume`
     #[command(after_help = control::PAUSE)]
     Pause(control::Arguments),
@@ -142,6 +148,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Status(arguments)) => status::run(&arguments),
         Some(Command::Changes(arguments)) => changes::run(&arguments),
         Some(Command::Deliveries(command)) => deliveries::run(&command),
+        Some(Command::Republish(arguments)) => republish::run(&arguments),
+        Some(Command::TestNotification(arguments)) => test_notification::run(&arguments),
         Some(Command::Pause(arguments)) => control::run(Order::Pause, &arguments),
         Some(Command::Resume(arguments)) => control::run(Order::Resume, &arguments),
         Some(Command::Accept(arguments)) => control::run(Order::Accept, &arguments),

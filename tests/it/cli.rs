@@ -6,6 +6,7 @@ mod observability;
 mod routing;
 mod shells;
 mod signing;
+mod told;
 
 use std::process::{Command, Stdio};
 

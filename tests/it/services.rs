@@ -251,3 +251,62 @@ async fn who_listens_for_alerts_is_told_once_that_the_login_has_expired_and_once
     assert_eq!(told["payload"]["severity"], "info");
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_can_be_told_again_what_changed_and_everything() {
+    let server = RedisServer::start();
+    let mut subscriber = updates(&server);
+    let daemon = telling(&server.url(), &[]).await;
+    daemon.look(list(&[a_match(1), a_match(2)])).await;
+    message(&mut subscriber);
+    let before = daemon.clock.now();
+    daemon.look(list(&[moved(1, "20:15"), a_match(2)])).await;
+    message(&mut subscriber);
+    let (code, told) = daemon.command(&format!("/republish?since={before}")).await;
+    assert_eq!((code, &told["changes"]), (200, &json!(1)), "{told}");
+    let (told, _) = message(&mut subscriber);
+    let payload = &told["payload"];
+    assert_eq!(payload["detailed_changes"][0]["current_value"], "20:15");
+    assert_eq!(payload["matches"].as_array().unwrap().len(), 1);
+    let (code, told) = daemon.command("/republish").await;
+    assert_eq!(
+        (code, &told["destinations"]),
+        (200, &json!(["redis"])),
+        "{told}"
+    );
+    let (told, _) = message(&mut subscriber);
+    let payload = &told["payload"];
+    assert_eq!(
+        payload["metadata"]["has_changes"], true,
+        "or nobody reads it"
+    );
+    assert_eq!(payload["matches"].as_array().unwrap().len(), 2);
+    let later = daemon.clock.now();
+    let (code, told) = daemon.command(&format!("/republish?since={later}")).await;
+    assert_eq!((code, &told["changes"]), (200, &json!(0)), "{told}");
+    let (code, _) = daemon.command("/republish?since=yesterday").await;
+    assert_eq!(code, 400);
+    let daemon = daemon.restart_with(&[]).await;
+    let (code, told) = daemon.command("/republish").await;
+    assert_eq!(code, 409, "{told}");
+    assert!(told["detail"].as_str().unwrap().contains("REDIS_ENABLED"));
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_list_is_told_at_intervals_that_go_on_over_restarts() {
+    let server = RedisServer::start();
+    let mut subscriber = updates(&server);
+    let daemon = telling(&server.url(), &[("FULL_STATE_INTERVAL", "86400")]).await;
+    daemon.look(list(&[a_match(1)])).await;
+    message(&mut subscriber);
+    daemon.clock.pass(Duration::from_hours(23));
+    let daemon = daemon.restart().await;
+    daemon.look(list(&[a_match(1)])).await;
+    daemon.clock.pass(Duration::from_hours(2));
+    let daemon = daemon.restart().await;
+    let (told, _) = message(&mut subscriber);
+    assert_eq!(told["payload"]["detailed_changes"], json!([]));
+    assert_eq!(told["payload"]["matches"][0]["matchid"], 1);
+    daemon.stop().await;
+}

@@ -1,0 +1,136 @@
+//! `test-notification`: sends one message and shows what came of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::output::print_line;
+use super::serve::main_runtime;
+use super::settings;
+use crate::app::{Failure, messengers};
+use crate::client::CallError;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::delivery::Messengers;
+use crate::domain::delivery::{Destination, Lane};
+use crate::domain::notify::{Language, Message};
+use crate::telemetry::metrics::Metrics;
+
+const HELP: &str = "\
+It is sent by this process with the settings of the daemon, at once and once: nothing is stored, and
+nothing is tried again. What the receiver answers is the outcome.
+
+Examples:
+  match-list-processor test-notification --destination discord:team
+  match-list-processor test-notification --destination mail --recipient anna --json
+
+Exit codes: 0 the receiver took it; 1 it did not; 2 the command line; 78 mistakes in the settings, or
+no such destination or recipient in them.";
+
+/// What is sent where.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct Arguments {
+    /// A channel of the settings: mail, discord:NAME, webhook:NAME or ntfy:NAME
+    #[arg(long, value_name = "DESTINATION")]
+    destination: String,
+    /// For mail: the stakeholder, by the id in the settings
+    #[arg(long, value_name = "ID")]
+    recipient: Option<String>,
+    /// In which language: sv or en
+    #[arg(long, value_parser = language, default_value = "sv")]
+    language: Language,
+    /// Print one line of JSON instead of a sentence
+    #[arg(long)]
+    json: bool,
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    Language::from_label(text).ok_or_else(|| "it must be sv or en".to_owned())
+}
+
+#[derive(Serialize)]
+struct Outcome<'a> {
+    destination: &'a str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    duration_ms: u128,
+}
+
+/// Sends it.
+///
+/// # Errors
+/// When it was not taken.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let config = settings()?;
+    let (metrics, clock) = (Arc::new(Metrics::new()), Clock::system());
+    let ways = messengers(&config, &metrics, &clock)?;
+    let lane = lane(&arguments.destination, &ways)?;
+    let recipient = recipient(arguments, &lane, &config)?;
+    let message = Message::test(arguments.language);
+    let now = clock.now();
+    let id = format!("test-{}", now.as_millisecond());
+    let begun = Instant::now();
+    let runtime = main_runtime()?;
+    let sent = runtime.block_on(ways.send(&lane, recipient, &message, (&id, now)));
+    let outcome = Outcome {
+        destination: &arguments.destination,
+        status: if sent.is_ok() { "delivered" } else { "failed" },
+        error: sent.as_ref().err().map(|error| error.message.clone()),
+        duration_ms: begun.elapsed().as_millis(),
+    };
+    tell(arguments, &outcome, sent)
+}
+
+fn tell(
+    arguments: &Arguments,
+    outcome: &Outcome<'_>,
+    sent: Result<(), CallError>,
+) -> Result<(), Failure> {
+    if arguments.json {
+        print_line(&serde_json::to_string(outcome).unwrap_or_default())?;
+    } else if sent.is_ok() {
+        let took = outcome.duration_ms;
+        print_line(&format!("{} took it in {took} ms.", outcome.destination))?;
+    }
+    sent.map_err(|error| {
+        let destination = outcome.destination;
+        Failure::Refused(format!("{destination} did not take it: {error}"))
+    })
+}
+
+fn lane(key: &str, ways: &Messengers) -> Result<Lane, Failure> {
+    let found = Lane::from_key(key).filter(|lane| ways.lanes().any(|known| known == lane));
+    found.ok_or_else(|| {
+        let known: Vec<String> = ways.lanes().map(Lane::key).collect();
+        let known = match known.is_empty() {
+            true => "they name none: set NOTIFICATIONS_FILE".to_owned(),
+            false => format!("they name {}", known.join(", ")),
+        };
+        Failure::Unusable(format!("{key} is no destination of the settings; {known}"))
+    })
+}
+
+/// Whose mail it is; empty for what all read.
+fn recipient<'a>(
+    arguments: &'a Arguments,
+    lane: &Lane,
+    config: &Config,
+) -> Result<&'a str, Failure> {
+    if lane.kind != Destination::Mail {
+        return Ok("");
+    }
+    let routing = &config.notifications.routing;
+    let with_mail = routing.stakeholders().filter(|one| one.mail.is_some());
+    let known: Vec<&str> = with_mail.map(|one| one.id.as_str()).collect();
+    match arguments.recipient.as_deref() {
+        Some(id) if known.contains(&id) => Ok(id),
+        _ => Err(Failure::Unusable(format!(
+            "mail needs --recipient with a stakeholder that has a mail address: {}",
+            known.join(", ")
+        ))),
+    }
+}

@@ -1,0 +1,81 @@
+//! `test-notification` and `republish`.
+
+use match_list_processor::clock::Clock;
+use serde_json::Value;
+
+use super::{ask, run};
+use crate::support::daemon::Daemon;
+use crate::support::scripted::{Act, Scripted};
+
+fn document(ntfy: &Scripted) -> String {
+    format!(
+        "[smtp]\nhost = '127.0.0.1'\nport = 1\nsecurity = 'none'\nfrom = 'news@example.org'\n\
+         [[channel]]\nname = 'duty'\nkind = 'ntfy'\nurl = '{}'\ntopic = 'kanariefagel'\n\
+         [[stakeholder]]\nid = 'kim'\nrole = 'coordinator'\nmail = 'kim@example.org'\n\
+         channels = ['mail', 'duty']\n",
+        ntfy.url("/")
+    )
+}
+
+#[test]
+fn a_message_is_tried_and_its_outcome_told() {
+    let ntfy = Scripted::start(Act::with(200, "", "{}"));
+    let document = document(&ntfy);
+    let settings = [("NOTIFICATIONS", document.as_str())];
+    let sent = run(
+        &settings,
+        &["test-notification", "--destination", "ntfy:duty"],
+    );
+    assert_eq!(sent.code, 0, "{sent:?}");
+    assert!(sent.out.starts_with("ntfy:duty took it in "), "{sent:?}");
+    let body: Value = serde_json::from_slice(&ntfy.asked()[0].body).unwrap();
+    assert_eq!(body["topic"], "kanariefagel");
+    ntfy.act(Act::status(403));
+    let words = ["test-notification", "--destination", "ntfy:duty", "--json"];
+    let refused = run(&settings, &words);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert_eq!(refused.lines()[0]["status"], "failed");
+    let mail = ["test-notification", "--destination", "mail"];
+    let who = run(&settings, &mail);
+    assert_eq!(who.code, 78, "{who:?}");
+    assert!(
+        who.error.contains("--recipient") && who.error.contains("kim"),
+        "{who:?}"
+    );
+    let away = run(&settings, &[&mail[..], &["--recipient", "kim"]].concat());
+    assert_eq!(away.code, 1, "{away:?}");
+    let other = run(
+        &settings,
+        &["test-notification", "--destination", "ntfy:duti"],
+    );
+    assert_eq!(other.code, 78, "{other:?}");
+    assert!(other.error.contains("ntfy:duty"), "{other:?}");
+    for ended in [sent, refused, who, away, other] {
+        let shown = format!("{}{}", ended.out, ended.error);
+        assert!(
+            !shown.contains("kanariefagel") && !shown.contains('@'),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn republish_says_who_is_told_or_that_nobody_is() {
+    let daemon = Daemon::start_with(Clock::system(), &[]).await;
+    let nobody = ask(&daemon, &["republish"]);
+    assert_eq!(nobody.code, 1, "{nobody:?}");
+    assert!(nobody.error.contains("REDIS_ENABLED"), "{nobody:?}");
+    let settings = [
+        ("REDIS_ENABLED", "true"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+    ];
+    let daemon = daemon.restart_with(&settings).await;
+    let whole = ask(&daemon, &["republish"]);
+    assert_eq!(whole.code, 0, "{whole:?}");
+    assert!(whole.out.contains("on its way to redis"), "{whole:?}");
+    let since = ask(&daemon, &["republish", "--since", "2030-01-01T00:00:00Z"]);
+    assert_eq!(since.out.trim(), "Nothing changed since then.");
+    let odd = ask(&daemon, &["republish", "--since", "yesterday"]);
+    assert_eq!(odd.code, 2, "{odd:?}");
+    daemon.stop().await;
+}
