@@ -39,12 +39,15 @@ pub fn messengers(
         let mail = mail(smtp, metrics, clock)?;
         ways.insert(Destination::Mail.into(), Messenger::Mail(mail));
     }
+    let routing = Arc::new(settings.routing.clone());
+    if ways.is_empty() {
+        return Ok(Messengers::new(ways, routing, None));
+    }
     let wording = Wording::new(config.message_templates.clone()).map_err(|mistakes| {
         let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         Failure::Unusable(mistakes.join("\n"))
     })?;
-    let routing = Arc::new(settings.routing.clone());
-    Ok(Messengers::new(ways, routing, wording))
+    Ok(Messengers::new(ways, routing, Some(wording)))
 }
 
 fn mail(smtp: &SmtpConfig, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Mail, Failure> {

@@ -34,7 +34,8 @@ pub enum Messenger {
 pub struct Messengers {
     ways: BTreeMap<Lane, Messenger>,
     routing: Arc<Routing>,
-    wording: Wording,
+    /// None where nobody is told: it is large.
+    wording: Option<Wording>,
     state: Mutex<State>,
 }
 
@@ -47,9 +48,13 @@ struct State {
 }
 
 impl Messengers {
-    /// Tells by these ways, in these words; the mail addresses are those of the routing.
+    /// Tells by these ways, in these words (none are needed without a way); the mail addresses are those of the routing.
     #[must_use]
-    pub fn new(ways: BTreeMap<Lane, Messenger>, routing: Arc<Routing>, wording: Wording) -> Self {
+    pub fn new(
+        ways: BTreeMap<Lane, Messenger>,
+        routing: Arc<Routing>,
+        wording: Option<Wording>,
+    ) -> Self {
         Self {
             ways,
             routing,
@@ -88,10 +93,9 @@ impl Messengers {
         message: &Message,
         (id, at): (&str, Timestamp),
     ) -> Result<(), CallError> {
-        let way = self
-            .ways
-            .get(lane)
-            .ok_or_else(|| rejected("the settings no longer name this destination"))?;
+        let known = self.ways.get(lane).zip(self.wording.as_ref());
+        let (way, wording) =
+            known.ok_or_else(|| rejected("the settings no longer name this destination"))?;
         if self.state().gone.contains(lane) {
             return Err(rejected(
                 "the receiver said before that it wants no more (410)",
@@ -99,13 +103,13 @@ impl Messengers {
         }
         let sent = match way {
             Messenger::Webhook(hook) => hook.send(id, &webhook::event(message, at)).await,
-            Messenger::Discord(discord) => discord.send(&self.wording.discord(message)).await,
-            Messenger::Ntfy(ntfy) => ntfy.send(self.note(message)).await,
+            Messenger::Discord(discord) => discord.send(&wording.discord(message)).await,
+            Messenger::Ntfy(ntfy) => ntfy.send(note(wording, message)).await,
             Messenger::Mail(mail) => {
                 let address = self.routing.address(recipient).ok_or_else(|| {
                     rejected("the settings have no mail address of this recipient")
                 })?;
-                let content = self.wording.mail(message, at);
+                let content = wording.mail(message, at);
                 mail.send(id, address, &content).await
             }
         };
@@ -120,27 +124,6 @@ impl Messengers {
             );
         }
         sent
-    }
-
-    fn note(&self, message: &Message) -> NtfyMessage {
-        let plain = self.wording.text(message);
-        let (priority, tag) = match message.priority {
-            Priority::Critical => (5, "rotating_light"),
-            Priority::High => (4, "soccer"),
-            Priority::Medium => (3, "soccer"),
-            Priority::Low => (2, "soccer"),
-        };
-        let click = match message.matches.as_slice() {
-            [one] => Some(one.url()),
-            _ => None,
-        };
-        NtfyMessage {
-            title: plain.title,
-            message: plain.body,
-            priority,
-            click,
-            tags: vec![tag.to_owned()],
-        }
     }
 
     /// Asks how all ways of a kind are: as well as the worst of them. With those that answer again.
@@ -172,6 +155,27 @@ impl Messengers {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn note(wording: &Wording, message: &Message) -> NtfyMessage {
+    let plain = wording.text(message);
+    let (priority, tag) = match message.priority {
+        Priority::Critical => (5, "rotating_light"),
+        Priority::High => (4, "soccer"),
+        Priority::Medium => (3, "soccer"),
+        Priority::Low => (2, "soccer"),
+    };
+    let click = match message.matches.as_slice() {
+        [one] => Some(one.url()),
+        _ => None,
+    };
+    NtfyMessage {
+        title: plain.title,
+        message: plain.body,
+        priority,
+        click,
+        tags: vec![tag.to_owned()],
     }
 }
 

@@ -34,7 +34,7 @@ labels! {
     }
 }
 
-/// A message, ready to be written as JSON. `payload` is one of [`ChangeSet`], [`Progress`] and
+/// A message, ready to be written as JSON. `payload` is one of [`ChangeSet`], `Progress` and
 /// [`Alert`], or the JSON that was made of one before.
 #[derive(Debug, Serialize)]
 pub struct Envelope<'a, P> {

@@ -64,6 +64,21 @@ fn referees_who_came_and_changed_are_told_as_an_assignment() {
 }
 
 #[test]
+fn who_came_and_who_went_are_told_from_the_first_to_the_last() {
+    let [anna, bo, cilla] = ["Anna", "Bo", "Cilla"].map(|name| {
+        let id = i64::try_from(name.len()).unwrap();
+        referees(json!([referee(id, "Dom", &format!("{name} Exempel"))]))
+    });
+    let message = chain(&[anna, bo, cilla]).unwrap();
+    let body = wording().text(&message).body;
+    let told: Vec<&str> = body.lines().take(2).collect();
+    assert_eq!(
+        told,
+        ["Ny: Cilla Exempel (Dom)", "Utgår: Anna Exempel (Dom)"]
+    );
+}
+
+#[test]
 fn referees_in_another_order_are_the_same() {
     let (anna, bo) = (
         referee(51, "Dom", "Anna Exempel"),

@@ -151,3 +151,10 @@ fn the_documentation_names_every_field_of_an_event() {
     let event = super::super::webhook::event(&message, jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(example, event);
 }
+
+/// Deliveries share it between threads.
+#[test]
+fn a_wording_can_be_shared() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&wording());
+}

@@ -1,6 +1,11 @@
 //! Who is told, who is not, and why.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use super::*;
+use crate::domain::delivery::Destination;
 
 fn people() -> Vec<Stakeholder> {
     let mut picky = person("picky", Role::Coordinator);
@@ -132,4 +137,50 @@ fn each_rule_says_whether_it_applies_and_is_asked() {
         ]
     );
     assert!(routing.route(&[subject], at(NOON)).is_empty());
+}
+
+proptest! {
+    /// What is explained is what is sent, whatever the rules are.
+    #[test]
+    fn explanations_and_notices_agree(
+        rules in prop::collection::vec((any::<bool>(), any::<bool>(), 0..8_usize, 0..3_usize), 0..5),
+        category in prop::sample::select(Category::ALL),
+        priority in prop::sample::select(Priority::ALL),
+        affected in prop::sample::subsequence(Audience::ALL, 0..4),
+    ) {
+        let ids: Vec<String> = people().into_iter().map(|one| one.id).collect();
+        let rules = rules.into_iter().enumerate().map(|(n, (skips, instead, target, wanted))| Rule {
+            categories: Category::ALL.iter().copied().skip(1).take(wanted * 8).collect(),
+            then: match skips {
+                true => Then::Skip,
+                false => Then::Notify {
+                    targets: vec![Target::Stakeholder(ids[target].clone())],
+                    channels: (wanted == 1).then(|| vec!["mail".to_owned(), "phone".to_owned()]),
+                    instead,
+                },
+            },
+            ..rule(&n.to_string(), &[])
+        });
+        let routing = routing(people(), rules.collect());
+        let (before, now) = (a_match(&[102]), a_match(&[101]));
+        let change = change(category, priority, &affected);
+        let subject = Subject { change: &change, current: Some(&now), previous: Some(&before) };
+        let sent: BTreeSet<String> = routing
+            .route(&[subject], at(NOON))
+            .iter()
+            .map(|one| format!("{} {}", one.channel, one.recipient))
+            .collect();
+        let explained = routing.explain(&subject);
+        let ways = explained.verdicts.iter().flat_map(|one| match &one.outcome {
+            Outcome::Told { channels, .. } => channels
+                .iter()
+                .map(|lane| match lane.kind == Destination::Mail {
+                    true => format!("{lane} {}", one.stakeholder.id),
+                    false => format!("{lane} "),
+                })
+                .collect(),
+            Outcome::NotTold(_) => Vec::new(),
+        });
+        prop_assert_eq!(ways.collect::<BTreeSet<_>>(), sent);
+    }
 }
