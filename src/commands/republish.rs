@@ -12,8 +12,8 @@ use crate::app::Failure;
 
 const HELP: &str = concat!(
     "\
-Redis and the calendar service are told, whichever the settings name: what changed since a moment as
-one message with the matches as they are now, or without --since the whole list.
+Redis and the calendar service are told, whichever the settings name: what changed since a moment
+as one message with the matches as they are now, or without --since the whole list.
 
 Examples:
   match-list-processor republish --since 2030-05-01T12:00:00Z

@@ -157,8 +157,10 @@ async fn a_change_and_a_delivery_have_the_fields_that_were_promised() {
         json!({
             "id": row["id"].as_i64().unwrap(),
             "destination": "assets",
+            "recipient": "",
             "match_id": 1,
             "kind": "group_info",
+            "priority": "high",
             "processing_id": record["processing_id"],
             "state": "delivered",
             "attempts": 1,
