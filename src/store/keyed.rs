@@ -71,7 +71,7 @@ mod tests {
         let digest = |n: u32| *blake3::hash(&n.to_le_bytes()).as_bytes();
         let names = || {
             (0..4096)
-                .map(|n| digest(n))
+                .map(digest)
                 .map(|all| -> [u8; 16] { all[..16].try_into().expect("a digest is longer") })
         };
         let places = |keys: &Keyed| {
