@@ -12,7 +12,7 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::logs::{LogBatch, LogExporter as ExportLogs, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingResult, SdkTracerProvider,
     ShouldSample, Span, SpanData, SpanExporter as ExportSpans, SpanProcessor,
@@ -83,6 +83,7 @@ pub fn provider(
 pub fn logger_provider(
     config: &OtelConfig,
     resource: &Resource,
+    metrics: &Arc<Metrics>,
 ) -> Result<Option<SdkLoggerProvider>, opentelemetry_otlp::ExporterBuildError> {
     let Some(receiver) = &config.logs else {
         return Ok(None);
@@ -101,9 +102,13 @@ pub fn logger_provider(
             .with_metadata(metadata(receiver))
             .build()?,
     };
+    let counted = CountedLines {
+        inner: exporter,
+        metrics: Arc::clone(metrics),
+    };
     let provider = SdkLoggerProvider::builder()
         .with_resource(resource.clone())
-        .with_batch_exporter(exporter);
+        .with_batch_exporter(counted);
     Ok(Some(provider.build()))
 }
 
@@ -261,6 +266,31 @@ fn retain_allowed(span: &mut SpanData) {
     span.events.events.clear();
     for link in &mut span.links.links {
         link.attributes.clear();
+    }
+}
+
+/// Counts exports of log lines that failed.
+#[derive(Debug)]
+struct CountedLines {
+    inner: LogExporter,
+    metrics: Arc<Metrics>,
+}
+
+impl ExportLogs for CountedLines {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        let result = self.inner.export(batch).await;
+        if result.is_err() {
+            self.metrics.tracing_export_failures.inc(());
+        }
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
     }
 }
 

@@ -186,7 +186,7 @@ catalogue! {
 
     /// Spans dropped before they were exported.
     tracing_spans_dropped: Counter<()> = "tracing_spans_dropped_total";
-    /// Exports of spans that failed.
+    /// Exports of spans, or of log lines where they are exported, that failed.
     tracing_export_failures: Counter<()> = "tracing_export_failures_total";
     /// Panics caught or seen, each of them a defect.
     panics: Counter<()> = "panics_total";

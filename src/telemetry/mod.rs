@@ -65,7 +65,10 @@ impl Telemetry {
             let build = move || {
                 let resource = export::resource(&config);
                 let spans = export::provider(&config, &resource, &metrics)?;
-                Ok::<_, ExporterBuildError>((spans, export::logger_provider(&config, &resource)?))
+                Ok::<_, ExporterBuildError>((
+                    spans,
+                    export::logger_provider(&config, &resource, &metrics)?,
+                ))
             };
             // The blocking client must be made, too, where no runtime is entered.
             match &runtime {

@@ -566,6 +566,32 @@ fn log_lines_are_exported_only_where_they_are_wanted() {
     }
 }
 
+#[test]
+fn log_lines_that_nobody_takes_are_counted() {
+    let address = serve(move |mut stream| {
+        if let Some(asked) = Asked::read(&stream) {
+            let is_logs = asked.head.contains(" /v1/logs ");
+            let code = if is_logs { "400 Bad Request" } else { "200 OK" };
+            let _ = stream.write_all(&answer(code, "", b""));
+        }
+    });
+    let endpoint = format!("http://{address}");
+    let list = ListService::start();
+    let settings = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+    ];
+    let daemon = Daemon::start(&list, &settings);
+    process(&daemon);
+    daemon.await_metric(
+        "match_list_processor_tracing_export_failures_total",
+        "logs",
+        0.0,
+    );
+    assert!(daemon.counted("tracing_spans_dropped_total") < 1.0);
+    daemon.stop();
+}
+
 /// Run by `tests/run.sh` alone: the search over what is kept must find what this one lets out.
 #[test]
 #[ignore = "a control of tests/privacy.py, which must fail after it"]
