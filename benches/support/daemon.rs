@@ -61,14 +61,18 @@ impl Daemon {
 
     /// Seconds that the stages of all cycles took so far.
     pub fn stages(&self) -> [f64; STAGES.len()] {
+        self.figures(
+            STAGES.map(|stage| format!("cycle_stage_duration_seconds_sum{{stage=\"{stage}\"}}")),
+        )
+    }
+
+    /// The values of these series, named without the prefix that all have; 0 for one that is not there.
+    pub fn figures<const N: usize>(&self, series: [String; N]) -> [f64; N] {
         let text = get(self.address, "/metrics/prom").expect("the daemon answers");
-        STAGES.map(|stage| {
-            let name = "match_list_processor_cycle_stage_duration_seconds_sum";
-            let series = format!("{name}{{stage=\"{stage}\"}} ");
+        series.map(|series| {
+            let series = format!("match_list_processor_{series} ");
             let found = text.lines().find_map(|line| line.strip_prefix(&series));
-            found
-                .and_then(|seconds| seconds.parse().ok())
-                .unwrap_or(0.0)
+            found.and_then(|value| value.parse().ok()).unwrap_or(0.0)
         })
     }
 
@@ -121,7 +125,7 @@ pub fn settings(folder: &Path, api: &str) -> Vec<(&'static str, String)> {
     pairs.into_iter().collect()
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("a bound listener").port()
 }

@@ -30,6 +30,8 @@ pub enum Edition {
     OnePercentMoved,
     /// The last match has another kick-off.
     LastMoved,
+    /// Every match has another kick-off.
+    AllMoved,
 }
 
 /// A list of `matches` matches.
@@ -41,6 +43,7 @@ pub fn list(matches: usize, edition: Edition) -> Bytes {
             Edition::First => false,
             Edition::OnePercentMoved => number % 100 == 0,
             Edition::LastMoved => number + 1 == matches,
+            Edition::AllMoved => true,
         };
         one(&mut text, number, if moved { "20:15" } else { "19:00" });
     }

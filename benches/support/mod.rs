@@ -5,6 +5,8 @@ pub mod daemon;
 pub mod figures;
 pub mod list;
 pub mod load;
+pub mod receiver;
+pub mod redis;
 pub mod server;
 
 use std::path::PathBuf;

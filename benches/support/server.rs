@@ -54,7 +54,7 @@ impl ListServer {
     }
 }
 
-async fn listener() -> TcpListener {
+pub(super) async fn listener() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("a free port")
