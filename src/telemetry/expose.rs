@@ -225,7 +225,8 @@ pub fn prefers_prometheus(accept: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::labels::Outcome;
+    use crate::domain::delivery::Destination;
+    use crate::telemetry::labels::{Dependency, Outcome};
     use std::time::Duration;
 
     #[test]
@@ -339,10 +340,21 @@ mod tests {
     }
 
     #[test]
-    fn a_scrape_stays_within_its_budget() {
-        let text = text(&Metrics::new().gather());
-        let series = text.lines().filter(|line| !line.starts_with('#')).count();
-        assert!(series <= 1000, "{series} series");
-        assert!(text.len() <= 100_000, "{} bytes", text.len());
+    fn a_scrape_stays_within_its_budget_with_every_destination_too() {
+        let metrics = Metrics::new();
+        let least = text(&metrics.gather());
+        for &destination in Destination::ALL {
+            metrics.deliver_to(destination);
+        }
+        for &dependency in Dependency::ALL {
+            metrics.depend_on(dependency);
+        }
+        let most = text(&metrics.gather());
+        for text in [least, most] {
+            let series = text.lines().filter(|line| !line.starts_with('#')).count();
+            println!("{series} series, {} bytes", text.len());
+            assert!(series <= 1000, "{series} series");
+            assert!(text.len() <= 100_000, "{} bytes", text.len());
+        }
     }
 }

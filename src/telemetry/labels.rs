@@ -50,7 +50,7 @@ label_names! {
     TriggerResult => "result",
     Outcome => "outcome",
     Stage => "stage",
-    ErrorKind => "error_type",
+    ErrorKind => "error_type" from ErrorKind::COMMON,
     Anomaly => "kind",
     AssetKind => "kind",
     AssetResult => "result",
@@ -58,7 +58,7 @@ label_names! {
     DeliveryResult => "result",
     DeadReason => "reason",
     Dependency => "dependency" from Dependency::ALWAYS,
-    CallResult => "result",
+    CallResult => "result" from CallResult::COMMON,
     StoreError => "operation",
     Previous => "previous",
     Level => "level",
@@ -447,6 +447,32 @@ labels! {
         /// Anything else.
         Other => "other",
     }
+}
+
+impl ErrorKind {
+    /// Those whose series exist from the start; the others come with the first of their kind. No alert
+    /// reads them, and a scrape has its budget.
+    pub const COMMON: &'static [Self] = &[
+        Self::Connect,
+        Self::Timeout,
+        Self::Reset,
+        Self::Unauthorized,
+        Self::Status5xx,
+        Self::Invalid,
+        Self::Store,
+        Self::Internal,
+    ];
+}
+
+impl CallResult {
+    /// Those whose series exist from the start, as with [`ErrorKind::COMMON`].
+    pub const COMMON: &'static [Self] = &[
+        Self::Success,
+        Self::Connect,
+        Self::Timeout,
+        Self::Status4xx,
+        Self::Status5xx,
+    ];
 }
 
 impl From<ErrorKind> for CallResult {

@@ -255,10 +255,9 @@ impl Metrics {
         self.registry().register(process).expect("called once");
     }
 
-    /// Has the series of a destination from now on.
+    /// Has the series of a destination from now on; how long attempts take comes with the first attempt.
     pub fn deliver_to(&self, destination: Destination) {
         let this = (destination,);
-        self.delivery_duration.begin(this);
         self.delivery_breaker_open.begin(this);
         self.delivery_breaker_opened.begin(this);
         self.delivery_retry_budget.begin(this);
@@ -291,7 +290,7 @@ impl Metrics {
     /// Has the series of another service from now on. It is not down before a probe has failed.
     pub fn depend_on(&self, dependency: Dependency) {
         let this = (dependency,);
-        for &result in CallResult::ALL {
+        for &result in CallResult::COMMON {
             self.client_requests.begin((dependency, result));
         }
         self.client_request_duration.begin(this);
