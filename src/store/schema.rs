@@ -8,7 +8,7 @@ use super::error::StoreError;
 pub const APPLICATION_ID: i32 = 0x4d4c_5073;
 
 /// Each entry brings the schema from its index to the next version.
-pub const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+pub const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// The schema version that this build reads and writes.
 #[must_use]
@@ -167,6 +167,15 @@ ALTER TABLE outbox ADD COLUMN priority TEXT NOT NULL DEFAULT 'low';
 ALTER TABLE outbox ADD COLUMN not_before REAL;
 DROP INDEX outbox_by_match;
 CREATE INDEX outbox_by_match ON outbox (feed, destination, match_id, recipient, id);
+";
+
+// What waits is found without reading what is settled, and counted without reading what is large.
+const VERSION_5: &str = "
+CREATE INDEX outbox_open ON outbox (feed, destination, match_id, recipient, id)
+    WHERE state IN ('pending', 'running');
+CREATE INDEX outbox_urgent ON outbox (feed, destination, next_attempt)
+    WHERE state = 'pending' AND priority = 'critical';
+CREATE INDEX outbox_counts ON outbox (feed, destination, state, priority, created);
 ";
 
 /// Reads a value of the table `meta`.

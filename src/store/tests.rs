@@ -658,7 +658,8 @@ async fn what_a_store_of_version_2_holds_is_still_known() {
     connection
         .execute_batch(
             "CREATE UNIQUE INDEX requests_by_id ON requests (feed, id); \
-             DROP INDEX outbox_by_match; ALTER TABLE outbox DROP COLUMN recipient; \
+             DROP INDEX outbox_by_match; DROP INDEX outbox_open; DROP INDEX outbox_urgent; \
+             DROP INDEX outbox_counts; ALTER TABLE outbox DROP COLUMN recipient; \
              ALTER TABLE outbox DROP COLUMN priority; ALTER TABLE outbox DROP COLUMN not_before; \
              CREATE INDEX outbox_by_match ON outbox (feed, destination, match_id, id); \
              PRAGMA user_version = 2;",
@@ -963,6 +964,94 @@ async fn a_newer_message_tells_what_the_older_one_did_not_get_to_tell() {
     };
     store.settle(claimed[0].id, 18.0, failed).await.unwrap();
     assert_eq!(store.next_due(&mail).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_was_to_be_told_now_does_not_wait_for_the_morning_with_what_came_after_it() {
+    let morning = Some(50_000.0);
+    let at_night = |news: NewDelivery| NewDelivery {
+        not_before: morning,
+        ..news
+    };
+    let mail = Destination::Mail.into();
+    for is_under_way in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path(), 10).unwrap();
+        let first = success(vec![news(1, "18", "19")]);
+        store.commit_cycle(cycle(1, 1, first)).await.unwrap();
+        let claimed = store.claim(&mail, 3.0, due(9)).await.unwrap();
+        let failed = Settlement::Retry {
+            at: 100.0,
+            error: "no".to_owned(),
+        };
+        if !is_under_way {
+            let settled = store.settle(claimed[0].id, 3.0, failed.clone()).await;
+            assert_eq!(settled.unwrap(), DeliveryState::Pending);
+        }
+        let second = success(vec![at_night(news(1, "19", "20"))]);
+        store.commit_cycle(cycle(2, 1, second)).await.unwrap();
+        if is_under_way {
+            let settled = store.settle(claimed[0].id, 3.0, failed).await;
+            assert_eq!(settled.unwrap(), DeliveryState::Superseded);
+        }
+        let next = store.next_due(&mail).await.unwrap();
+        assert_eq!(next, Some(100.0), "under way: {is_under_way}");
+        // A start believes the times of the schedule.
+        store.recover(10.0).await.unwrap();
+        let claimed = store.claim(&mail, 100.0, due(9)).await.unwrap();
+        assert_eq!(says(&claimed), ["18-20"], "under way: {is_under_way}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_critical_goes_before_what_has_waited_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let mail = Destination::Mail.into();
+    let many = (1..=100).map(|id| news(id, "18", "19")).collect();
+    store
+        .commit_cycle(cycle(1, 1, success(many)))
+        .await
+        .unwrap();
+    let urgent = NewDelivery {
+        priority: Priority::Critical,
+        ..news(200, "18", "19")
+    };
+    let end = success(vec![urgent]);
+    store.commit_cycle(cycle(2, 1, end)).await.unwrap();
+    let portion = Portion { limit: 3, ahead: 2 };
+    let claimed = store.claim(&mail, 3.0, portion).await.unwrap();
+    let ids: Vec<i64> = claimed.iter().map(|one| one.match_id).collect();
+    assert_eq!(ids, [200, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_long_line_of_sets_and_a_long_history_are_looked_at_in_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let connection = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    let plan = |sql: &str| -> String {
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let count = statement.parameter_count();
+        let values = rusqlite::params_from_iter((0..count).map(|_| 1));
+        let rows = statement.query_map(values, |row| row.get::<_, String>(3));
+        rows.unwrap()
+            .map(Result::unwrap)
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    let open = plan(&format!(
+        "SELECT min(next_attempt) FROM outbox AS o WHERE feed = ?1 AND destination = ?2 \
+         AND state = 'pending' AND {}",
+        outbox::FIRST_OF_ITS_MATCH
+    ));
+    assert!(open.contains("outbox_open"), "{open}");
+    let counts = plan(outbox::COUNTS);
+    assert!(counts.contains("COVERING INDEX outbox_counts"), "{counts}");
 }
 
 #[tokio::test]

@@ -397,3 +397,6 @@ impl Store {
 const KEPT_AVATARS: i64 = 200;
 
 pub(super) use work::{forget, insert};
+
+#[cfg(test)]
+pub(super) use {query::COUNTS, work::FIRST_OF_ITS_MATCH};

@@ -63,11 +63,12 @@ pub(in crate::store) fn deliveries(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// An index holds all of it: payloads can be large.
+pub(in crate::store) const COUNTS: &str = "SELECT destination, state, count(*), min(created), \
+    sum(priority = 'critical') FROM outbox WHERE feed = ?1 GROUP BY destination, state";
+
 pub(in crate::store) fn counts(c: &Connection, feed: &str) -> Result<Vec<OutboxCount>, StoreError> {
-    let mut statement = c.prepare_cached(
-        "SELECT destination, state, count(*), min(created), sum(priority = 'critical') \
-         FROM outbox WHERE feed = ?1 GROUP BY destination, state",
-    )?;
+    let mut statement = c.prepare_cached(COUNTS)?;
     let mut rows = statement.query([feed])?;
     let mut found: Vec<OutboxCount> = Vec::new();
     while let Some(row) = rows.next()? {

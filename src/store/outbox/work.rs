@@ -13,7 +13,7 @@ use crate::store::error::StoreError;
 /// Nothing older of the same match and recipient waits or is under way; the entry is called `o`.
 /// What is about no match in particular waits only for its own kind, and what tells of matches for all
 /// that does.
-pub(super) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM outbox AS older \
+pub(in crate::store) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM outbox AS older \
     WHERE older.feed = o.feed AND older.destination = o.destination \
     AND older.match_id = o.match_id AND older.recipient = o.recipient AND older.id < o.id \
     AND (o.match_id <> 0 OR older.kind = o.kind OR (o.kind IN ('match_updates', 'full_state') \
@@ -41,7 +41,7 @@ pub(in crate::store) fn insert(
     new: &NewDelivery,
 ) -> Result<usize, StoreError> {
     let wait = new.not_before.map_or(0.0, |at| (at - origin.at).max(0.0));
-    let mut due = origin.due + wait;
+    let (mut due, mut not_before) = (origin.due + wait, new.not_before);
     let mut superseded = 0;
     let mut stored = Some(Stored {
         payload: new.payload.clone(),
@@ -52,7 +52,12 @@ pub(in crate::store) fn insert(
         Succession::Replaces => superseded = supersede(tx, feed, origin, new, true)?,
         Succession::Merges { also_dead } => {
             let older = older(tx, feed, new, also_dead)?;
-            due = older.iter().fold(due, |due, one| due.min(one.due));
+            // What was to be told sooner does not wait with what may be told later.
+            for one in &older {
+                if one.due < due {
+                    (due, not_before) = (one.due, one.not_before);
+                }
+            }
             stored = older.iter().map(|one| &one.stored).chain(&stored).fold(
                 None,
                 |before: Option<Stored>, one| match before {
@@ -82,7 +87,7 @@ pub(in crate::store) fn insert(
         origin.processing_id,
         origin.at,
         due,
-        new.not_before,
+        not_before,
         origin.traceparent,
         new.digest,
         payload
@@ -101,6 +106,8 @@ pub(in crate::store) fn insert(
 struct Older {
     stored: Stored,
     due: f64,
+    /// None also where it was tried already.
+    not_before: Option<f64>,
 }
 
 fn older(
@@ -110,7 +117,8 @@ fn older(
     also_dead: bool,
 ) -> Result<Vec<Older>, StoreError> {
     let mut statement = tx.prepare_cached(
-        "SELECT payload, CASE state WHEN 'pending' THEN next_attempt ELSE 9e99 END FROM outbox \
+        "SELECT payload, CASE state WHEN 'pending' THEN next_attempt ELSE 9e99 END, \
+         CASE attempts WHEN 0 THEN not_before END FROM outbox \
          WHERE feed = ?1 AND destination = ?2 AND recipient = ?3 AND match_id = ?4 \
          AND kind = ?5 AND (state = 'pending' OR (?6 AND state = 'dead')) ORDER BY id",
     )?;
@@ -128,8 +136,11 @@ fn older(
                 payload: lossy(row.get_ref(0)?),
                 priority: Priority::Low,
             };
-            let due = row.get(1)?;
-            Ok(Older { stored, due })
+            Ok(Older {
+                stored,
+                due: row.get(1)?,
+                not_before: row.get(2)?,
+            })
         },
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -189,39 +200,60 @@ pub(in crate::store) fn claim(
     now: f64,
     portion: Portion,
 ) -> Result<Vec<Claimed>, StoreError> {
+    // What is critical does not stand in line behind thousands that are not.
+    let urgent = "AND priority = 'critical'";
+    let mut claimed = take(tx, (feed, lane), urgent, (now, now, portion.limit))?;
+    mark(tx, &claimed)?;
+    let horizon = if portion.ahead > 0 { f64::MAX } else { now };
+    let left = portion.limit.saturating_sub(claimed.len());
+    let mut others = take(tx, (feed, lane), "", (now, horizon, left))?;
+    // Those ahead come last, in the order in which they will be due.
+    let due = others.iter().take_while(|one| !one.ahead).count();
+    others.truncate(due + portion.ahead);
+    mark(tx, &others)?;
+    claimed.extend(others);
+    Ok(claimed)
+}
+
+/// At most `limit` entries that may be tried, due at `horizon` at the latest.
+fn take(
+    tx: &Connection,
+    (feed, lane): (&str, &str),
+    which: &str,
+    (now, horizon, limit): (f64, f64, usize),
+) -> Result<Vec<Claimed>, StoreError> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT id, match_id, kind, attempts, created, traceparent, payload, next_attempt > ?3, \
          recipient FROM outbox AS o WHERE feed = ?1 AND destination = ?2 AND state = 'pending' \
-         AND next_attempt <= ?4 AND (next_attempt <= ?3 OR not_before IS NULL OR attempts > 0) \
+         {which} AND next_attempt <= ?4 \
+         AND (next_attempt <= ?3 OR not_before IS NULL OR attempts > 0) \
          AND {FIRST_OF_ITS_MATCH} ORDER BY next_attempt, id LIMIT ?5"
     ))?;
-    let limit = i64::try_from(portion.limit).unwrap_or(i64::MAX);
-    let horizon = if portion.ahead > 0 { f64::MAX } else { now };
-    let mut claimed: Vec<Claimed> = statement
-        .query_map(params![feed, lane, now, horizon, limit], |row| {
-            Ok(Claimed {
-                id: row.get(0)?,
-                recipient: lossy(row.get_ref(8)?),
-                match_id: row.get(1)?,
-                kind: lossy(row.get_ref(2)?),
-                attempt: attempts(row.get(3)?).saturating_add(1),
-                created: row.get(4)?,
-                traceparent: lossy_or_none(row.get_ref(5)?),
-                payload: lossy(row.get_ref(6)?),
-                ahead: row.get(7)?,
-            })
-        })?
-        .collect::<Result<_, _>>()?;
-    // They come last, in the order in which they will be due.
-    let due = claimed.iter().take_while(|one| !one.ahead).count();
-    claimed.truncate(due + portion.ahead);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![feed, lane, now, horizon, limit], |row| {
+        Ok(Claimed {
+            id: row.get(0)?,
+            recipient: lossy(row.get_ref(8)?),
+            match_id: row.get(1)?,
+            kind: lossy(row.get_ref(2)?),
+            attempt: attempts(row.get(3)?).saturating_add(1),
+            created: row.get(4)?,
+            traceparent: lossy_or_none(row.get_ref(5)?),
+            payload: lossy(row.get_ref(6)?),
+            ahead: row.get(7)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn mark(tx: &Connection, claimed: &[Claimed]) -> Result<(), StoreError> {
     let mut mark = tx.prepare_cached(
         "UPDATE outbox SET state = 'running', attempts = attempts + 1 WHERE id = ?1",
     )?;
-    for one in &claimed {
+    for one in claimed {
         mark.execute([one.id])?;
     }
-    Ok(claimed)
+    Ok(())
 }
 
 pub(in crate::store) fn settle(
@@ -248,7 +280,7 @@ fn settled(
         | Settlement::Back { error }
         | Settlement::Dead { error } => error,
     };
-    if has_newer(tx, id)? {
+    if has_newer(tx, id, now, settlement)? {
         end(tx, id, now, "superseded", error)?;
         return Ok(DeliveryState::Superseded);
     }
@@ -313,49 +345,73 @@ fn end(tx: &Connection, id: i64, now: f64, state: &str, error: &str) -> Result<(
     Ok(())
 }
 
-/// Whether a newer one takes its place. What that one does not tell yet it does then.
-fn has_newer(tx: &Connection, id: i64) -> Result<bool, StoreError> {
+/// Whether a newer one takes its place. What that one does not tell yet it does then, and no later
+/// than this one would have been tried again.
+fn has_newer(
+    tx: &Connection,
+    id: i64,
+    now: f64,
+    settlement: &Settlement,
+) -> Result<bool, StoreError> {
     let newer = tx
         .prepare_cached(
-            "SELECT o.kind, n.id, o.payload, n.payload, n.state FROM outbox AS o JOIN outbox AS n \
+            "SELECT o.kind, n.id, o.payload, n.payload, n.state, o.next_attempt FROM outbox AS o JOIN outbox AS n \
              ON n.feed = o.feed AND n.destination = o.destination AND n.match_id = o.match_id \
              AND n.recipient = o.recipient AND n.kind = o.kind AND n.id > o.id \
              WHERE o.id = ?1 ORDER BY n.id DESC LIMIT 1",
         )?
         .query_row([id], |row| {
             let text = |n| Ok::<_, rusqlite::Error>(lossy(row.get_ref(n)?));
-            Ok((text(0)?, row.get(1)?, text(2)?, text(3)?, text(4)?))
+            let told = (text(2)?, text(3)?);
+            Ok((text(0)?, row.get(1)?, told, text(4)?, row.get(5)?))
         })
         .optional()?;
-    let Some((kind, newer_id, ours, theirs, state)) = newer else {
+    let Some((kind, newer_id, told, state, scheduled)) = newer else {
         return Ok(false);
     };
     let newer_id: i64 = newer_id;
+    let again = match settlement {
+        Settlement::Retry { at, .. } => *at,
+        Settlement::Back { .. } => scheduled,
+        Settlement::Delivered { .. } | Settlement::Dead { .. } => f64::MAX,
+    };
     match succession(&kind) {
         Succession::Follows => Ok(false),
         Succession::Replaces => Ok(true),
         // The one that it could be told with is gone already.
         Succession::Merges { .. } if state != "pending" => Ok(false),
         Succession::Merges { .. } => {
-            take_up(tx, newer_id, &ours, theirs)?;
+            take_up(tx, newer_id, told, (now, again))?;
             Ok(true)
         }
     }
 }
 
-/// Has the newer one tell what the older one would have told.
-fn take_up(tx: &Connection, newer_id: i64, older: &str, newer: String) -> Result<(), StoreError> {
+/// Has the newer one tell what the older one would have told, at `again` at the latest.
+fn take_up(
+    tx: &Connection,
+    newer_id: i64,
+    (older, newer): (String, String),
+    (now, again): (f64, f64),
+) -> Result<(), StoreError> {
     let stored = Stored {
         payload: newer,
         priority: Priority::Low,
     };
-    match stored.after(older) {
+    match stored.after(&older) {
         Some(Stored { payload, priority }) => tx
-            .prepare_cached("UPDATE outbox SET payload = ?2, priority = ?3 WHERE id = ?1")?
-            .execute(params![newer_id, payload, priority.label()])?,
+            .prepare_cached(
+                "UPDATE outbox SET payload = ?2, priority = ?3, \
+                 not_before = CASE WHEN ?4 < next_attempt THEN NULL ELSE not_before END, \
+                 next_attempt = min(next_attempt, ?4) WHERE id = ?1",
+            )?
+            .execute(params![newer_id, payload, priority.label(), again])?,
         None => tx
-            .prepare_cached("UPDATE outbox SET payload = NULL, state = 'superseded' WHERE id = ?1")?
-            .execute([newer_id])?,
+            .prepare_cached(
+                "UPDATE outbox SET payload = NULL, state = 'superseded', settled = ?2 \
+                 WHERE id = ?1",
+            )?
+            .execute(params![newer_id, now])?,
     };
     Ok(())
 }
