@@ -54,11 +54,11 @@ impl Breakers {
         self.with(lane, Breaker::answers_again);
     }
 
-    /// Whether deliveries are held back.
+    /// Whether the destination is down; none as long as no attempt of this run has shown it.
     #[must_use]
-    pub fn is_open(&self, lane: &Lane) -> bool {
+    pub fn is_down(&self, lane: &Lane) -> Option<bool> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(lane).is_some_and(Breaker::is_open)
+        all.get(lane).and_then(Breaker::is_down)
     }
 
     /// An attempt ended.

@@ -65,6 +65,8 @@ enum State {
 pub struct Breaker {
     state: State,
     opened: usize,
+    /// An attempt showed that the destination is there.
+    is_proven: bool,
     /// Everything may be tried ahead of its schedule, as far as the budget goes: the destination
     /// was down and answers again.
     catching_up: bool,
@@ -77,6 +79,7 @@ impl Default for Breaker {
         Self {
             state: State::Closed { failures: 0 },
             opened: 0,
+            is_proven: false,
             catching_up: false,
             budget: FULL_BUDGET,
             counted: Duration::ZERO,
@@ -89,6 +92,12 @@ impl Breaker {
     #[must_use]
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Closed { .. })
+    }
+
+    /// Whether the destination is down, as far as attempts have shown: a new breaker does not know.
+    #[must_use]
+    pub fn is_down(&self) -> Option<bool> {
+        (self.is_open() || self.is_proven).then(|| self.is_open())
     }
 
     /// Attempts ahead of schedule that are left, with fractions.
@@ -155,6 +164,7 @@ impl Breaker {
                 self.catching_up |= self.is_open();
                 self.state = State::Closed { failures: 0 };
                 self.opened = 0;
+                self.is_proven = true;
                 self.earn(1.0);
             }
             Verdict::Down(wish) => {
@@ -247,6 +257,18 @@ mod tests {
         breaker.ended(Verdict::Up, false, at(now), 0.0);
         breaker.ended(DOWN, false, at(now), 0.0);
         assert!(!breaker.is_open(), "not in a row");
+    }
+
+    #[test]
+    fn what_no_attempt_has_shown_is_not_known() {
+        let mut breaker = Breaker::default();
+        breaker.ended(DOWN, false, at(0), 0.0);
+        breaker.answers_again();
+        assert_eq!(breaker.is_down(), None, "a start is no recovery");
+        let mut breaker = opened();
+        assert_eq!(breaker.is_down(), Some(true));
+        breaker.ended(Verdict::Up, false, at(9), 0.0);
+        assert_eq!(breaker.is_down(), Some(false));
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub struct Watch {
     pub is_open: bool,
     /// Since when what they were told of is wrong.
     pub open_since: Option<f64>,
+    /// How much there was of it when they were told, with what telling it may add.
+    #[serde(default)]
+    pub extent: u64,
 }
 
 /// What people are to be told.
@@ -73,6 +76,15 @@ impl Watch {
         self.is_open = false;
         self.right_since = None;
         (self, Some(News::Right { since, until }))
+    }
+
+    /// What it is when there is so much of what is wrong: people are told again of what has grown
+    /// since, and was left to itself for a while.
+    #[must_use]
+    pub fn grown(mut self, extent: u64, now: f64) -> Self {
+        let is_cool = self.told.is_none_or(|told| now - told >= COOLDOWN);
+        self.is_open &= !(is_cool && extent > self.extent);
+        self
     }
 
     /// Whether nothing needs to be kept of it.
@@ -199,6 +211,20 @@ mod tests {
         let told = told(&looks);
         assert_eq!(told.len(), 3, "{told:?}");
         assert!((told[2].0 - 4_700.0).abs() < 1e-9, "{told:?}");
+    }
+
+    #[test]
+    fn what_grows_is_told_again_but_not_each_time() {
+        let (watch, _) = Watch::default().looked(true, 0.0, 0.0);
+        let watch = Watch { extent: 3, ..watch };
+        let told = |extent, now| watch.grown(extent, now).looked(true, now, 0.0).1;
+        assert_eq!(told(9, COOLDOWN - 1.0), None, "soon after");
+        assert_eq!(told(3, COOLDOWN), None, "no more than before");
+        assert_eq!(told(4, COOLDOWN), Some(News::Wrong { since: 0.0 }));
+        let older =
+            r#"{"wrong_since":1,"right_since":null,"told":1,"is_open":true,"open_since":1}"#;
+        let read: Watch = serde_json::from_str(older).unwrap();
+        assert!(read.is_open && read.extent == 0);
     }
 
     #[test]

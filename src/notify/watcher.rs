@@ -96,9 +96,10 @@ impl Watcher {
                 AlertKind::DeadLetters => 0.0,
                 _ => self.patience.as_secs_f64(),
             };
-            let (after, news) = before.looked(condition.is_wrong, now, patience);
+            let before = before.grown(condition.count.unwrap_or_default(), now);
+            let (mut after, news) = before.looked(condition.is_wrong, now, patience);
             if let Some(news) = news {
-                self.tell(&condition, news, &name, &after).await?;
+                self.tell(&condition, news, &name, &mut after).await?;
             }
             match after == Watch::default() || after.is_idle(now) {
                 true => drop(watches.remove(&name)),
@@ -113,14 +114,14 @@ impl Watcher {
         let mut conditions = vec![self.list_held()];
         conditions.extend(self.list_fails());
         for lane in &self.destinations.lanes {
+            // A start alone brings nothing back that was down.
+            let Some(is_down) = self.destinations.breakers.is_down(lane) else {
+                continue;
+            };
             conditions.push(Condition {
                 subject: Some(lane.key()),
                 detail: format!("Deliveries to {lane} are held back: it seems to be down."),
-                ..Condition::of(
-                    AlertKind::DestinationDown,
-                    Priority::Medium,
-                    self.destinations.breakers.is_open(lane),
-                )
+                ..Condition::of(AlertKind::DestinationDown, Priority::Medium, is_down)
             });
         }
         let outbox = self.store.outbox().await?;
@@ -172,13 +173,15 @@ impl Watcher {
             detail: detail.clone(),
             ..Condition::of(kind, Priority::Critical, is_wrong)
         };
-        vec![
-            of(AlertKind::LoginExpired, is_login),
-            of(
-                AlertKind::ListUnreachable,
-                !is_login && (is_list || is_down),
-            ),
-        ]
+        let unreachable = of(
+            AlertKind::ListUnreachable,
+            !is_login && (is_list || is_down),
+        );
+        match self.status.ending() {
+            // A probe tells nothing of the login.
+            Ending::Unknown => vec![unreachable],
+            _ => vec![of(AlertKind::LoginExpired, is_login), unreachable],
+        }
     }
 
     async fn tell(
@@ -186,7 +189,7 @@ impl Watcher {
         condition: &Condition,
         news: News,
         name: &str,
-        after: &Watch,
+        after: &mut Watch,
     ) -> Result<(), StoreError> {
         let (since, until) = match news {
             News::Wrong { since } => (since, None),
@@ -212,7 +215,9 @@ impl Watcher {
         let is_on_redis = self.destinations.redis.is_some();
         let told = deliveries(&self.routing, &news, urgency, self.clock.now(), is_on_redis);
         let (kind, count) = (condition.kind.label(), told.len());
-        let note = serde_json::to_string(after).unwrap_or_default();
+        // Those of these messages that are given up are nothing new.
+        after.extent = condition.count.unwrap_or_default() + count as u64;
+        let note = serde_json::to_string(&*after).unwrap_or_default();
         let now = (self.clock.unix(), self.clock.steady());
         self.store
             .enqueue(told, Some((name.to_owned(), Some(note))), now)

@@ -310,3 +310,66 @@ async fn the_whole_list_is_told_at_intervals_that_go_on_over_restarts() {
     assert_eq!(told["payload"]["matches"][0]["matchid"], 1);
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_is_no_recovery_of_what_is_still_down() {
+    use crate::support::matches::matches;
+    use crate::support::scripted::{Act, Scripted};
+    let server = RedisServer::start();
+    let mut alerts = server.subscriber("SUBSCRIBE fogis:system:alerts");
+    let down = Scripted::start(Act::status(503));
+    let document = format!(
+        "[[channel]]\nname = 'club'\nkind = 'webhook'\nurl = '{}'\nallow_private = true\n\
+         [[stakeholder]]\nid = 'kim'\nrole = 'coordinator'\nminimum_priority = 'low'\n\
+         channels = ['club']\n",
+        down.url("/hook")
+    );
+    let settings = [
+        ("REDIS_ENABLED", "true"),
+        ("REDIS_URL", &server.url()),
+        ("REDIS_REQUIRE_SUBSCRIBER", "false"),
+        ("NOTIFICATIONS", &document),
+        ("ALERT_AFTER_SECONDS", "600"),
+        ("PROBE_INTERVAL_SECONDS", "1"),
+    ];
+    let daemon = Daemon::start_with(Clock::system(), &settings).await;
+    daemon.look(list(&matches(1..9))).await;
+    let opened = "delivery_breaker_opened_total{destination=\"webhook\"}";
+    daemon.await_count(opened, 1.0).await;
+    // At least one look at how it is. Nobody else sees that nothing comes of it.
+    let look = || tokio::time::sleep(Duration::from_millis(1_500));
+    look().await;
+    daemon.clock.pass(Duration::from_secs(601));
+    let (told, _) = message(&mut alerts);
+    assert_eq!(told["payload"]["details"]["subject"], "webhook:club");
+    let daemon = daemon.restart().await;
+    look().await;
+    daemon.clock.pass(Duration::from_secs(61));
+    look().await;
+    let file = daemon.folder.path().join("data/match-list-processor.db");
+    let store = rusqlite::Connection::open(file).unwrap();
+    let sql = "SELECT count(*) FROM outbox WHERE kind = 'alert_destination_down:webhook:club' \
+               AND destination = 'redis' AND state <> 'delivered'";
+    let sql_all = "SELECT value FROM meta WHERE key = 'alert:destination_down:webhook:club'";
+    let more: i64 = store.query_row(sql, [], |row| row.get(0)).unwrap();
+    let note: String = store.query_row(sql_all, [], |row| row.get(0)).unwrap();
+    let note: Value = serde_json::from_str(&note).unwrap();
+    assert_eq!(
+        (more, &note["is_open"]),
+        (0, &json!(true)),
+        "it is still down"
+    );
+    down.act(Act::status(204));
+    let delivered = "deliveries_total{destination=\"webhook\",result=\"delivered\"}";
+    daemon.clock.pass(Duration::from_hours(1));
+    daemon.command("/resume").await;
+    let patience = Duration::from_secs(20);
+    daemon
+        .await_figure(patience, delivered, |found| found >= 8.0)
+        .await;
+    look().await;
+    daemon.clock.pass(Duration::from_secs(61));
+    let (told, _) = message(&mut alerts);
+    assert_ne!(told["payload"]["details"]["until"], Value::Null, "{told}");
+    daemon.stop().await;
+}
