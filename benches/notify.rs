@@ -26,14 +26,14 @@ const TARGET: Duration = Duration::from_secs(10);
 /// MiB above what the program has when idle.
 const MEMORY: f64 = 64.0;
 
-/// The destinations, and how many messages each gets: services one with all matches, people one for
-/// each match. Discord itself takes five messages in two seconds, so a second webhook stands for it.
+/// The destinations, and how many messages each gets: services and people, for whom it is a flood, one
+/// with all matches, webhooks one for each match.
 const TOLD: [(&str, usize); 5] = [
     ("redis", 1),
     ("calendar", 1),
     ("webhook", MATCHES),
     ("a second webhook", MATCHES),
-    ("ntfy", MATCHES),
+    ("ntfy", 1),
 ];
 const REDIS: usize = 0;
 

@@ -1,5 +1,8 @@
 //! Merges a message that was not sent with a newer one.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::joined::{differences, joined};
 use super::message::{AlertNews, MatchNews, Message, MessageKind, News, Subject};
 use crate::domain::change::{Category, Priority};
@@ -71,12 +74,21 @@ impl Message {
 /// Merges what both tell of one match; what only one tells is kept, the older first.
 fn all_matches(older: Vec<MatchNews>, newer: Vec<MatchNews>) -> Vec<MatchNews> {
     let mut all: Vec<Option<MatchNews>> = older.into_iter().map(Some).collect();
+    let known = all.iter().flatten().map(|m| m.match_id).zip(0..);
+    let mut places: HashMap<i64, usize> = known.collect();
     for next in newer {
-        let same =
-            |m: &&mut Option<MatchNews>| m.as_ref().is_some_and(|m| m.match_id == next.match_id);
-        match all.iter_mut().find(same) {
-            Some(place) => *place = place.take().and_then(|older| of_one_match(older, next)),
-            None => all.push(Some(next)),
+        match places.entry(next.match_id) {
+            Entry::Occupied(place) => {
+                let place = &mut all[*place.get()];
+                *place = match place.take() {
+                    Some(older) => of_one_match(older, next),
+                    None => Some(next),
+                };
+            }
+            Entry::Vacant(place) => {
+                place.insert(all.len());
+                all.push(Some(next));
+            }
         }
     }
     all.into_iter().flatten().collect()
