@@ -142,6 +142,13 @@ impl Dispatcher {
         let early = claimed.iter().filter(|one| one.ahead).count();
         breakers.took(&self.lane, claimed.len(), early);
         let pause = match claimed.len() {
+            // What waits is for a later time of the day, which no catching up brings forward.
+            0 if due > now => {
+                if free == AT_A_TIME {
+                    breakers.caught_up(&self.lane);
+                }
+                Duration::from_secs_f64((due - now).min(LONGEST_SLEEP.as_secs_f64()))
+            }
             0 => STORE_PAUSE,
             n if n == limit => LONGEST_SLEEP,
             _ => Duration::ZERO,

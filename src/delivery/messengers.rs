@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::destinations::unreadable;
@@ -16,6 +17,9 @@ use crate::domain::routing::Routing;
 use crate::store::Claimed;
 use crate::telemetry::labels::ErrorKind;
 
+/// For one of the probes that are made together; less than for all of them.
+const PROBE: Duration = Duration::from_secs(8);
+
 /// One way.
 #[derive(Clone, Debug)]
 pub enum Messenger {
@@ -27,6 +31,25 @@ pub enum Messenger {
     Ntfy(Ntfy),
     /// By mail, to each recipient.
     Mail(Mail),
+}
+
+impl Messenger {
+    async fn probe(&self) -> Health {
+        let begun = Instant::now();
+        let asked = async {
+            match self {
+                Self::Webhook(hook) => hook.probe().await,
+                Self::Discord(discord) => discord.probe().await,
+                Self::Ntfy(ntfy) => ntfy.probe().await,
+                Self::Mail(mail) => mail.probe().await,
+            }
+        };
+        let answered = tokio::time::timeout(PROBE, asked).await;
+        answered.unwrap_or_else(|_| {
+            let error = CallError::of(ErrorKind::Timeout, "no answer in time");
+            Health::from_result(Err(error), begun.elapsed())
+        })
+    }
 }
 
 /// Tells people.
@@ -131,13 +154,10 @@ impl Messengers {
         let begun = Instant::now();
         let mut worst = Health::healthy();
         let mut back = Vec::new();
-        for (lane, way) in self.ways.iter().filter(|(lane, _)| lane.kind == kind) {
-            let health = match way {
-                Messenger::Webhook(hook) => hook.probe().await,
-                Messenger::Discord(discord) => discord.probe().await,
-                Messenger::Ntfy(ntfy) => ntfy.probe().await,
-                Messenger::Mail(mail) => mail.probe().await,
-            };
+        let ours = self.ways.iter().filter(|(lane, _)| lane.kind == kind);
+        // At the same time: one that hangs keeps nobody from seeing that another is back.
+        let asked = ours.map(|(lane, way)| async move { (lane, way.probe().await) });
+        for (lane, health) in join_all(asked).await {
             if health.status == HealthStatus::Unhealthy {
                 self.state().down.insert(lane.clone());
             } else if self.state().down.remove(lane) {
