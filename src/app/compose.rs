@@ -229,7 +229,7 @@ pub async fn status(
     metrics.starts.inc((previous,));
     let feed = store.feed_state().await.map_err(unreadable)?;
     let paused = store.paused().await.map_err(unreadable)?;
-    let known = store.known().await.map_err(unreadable)?.len();
+    let known = store.count_known().await.map_err(unreadable)?;
     metrics.matches.set_size((), known);
     metrics.paused.set((), i64::from(paused));
     metrics

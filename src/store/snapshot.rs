@@ -53,6 +53,18 @@ impl Store {
         self.read(known).await
     }
 
+    /// How many matches are known.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn count_known(&self) -> Result<usize, StoreError> {
+        self.read(|c, feed| {
+            let mut statement = c.prepare_cached("SELECT count(*) FROM matches WHERE feed = ?1")?;
+            Ok(statement.query_row([feed], |row| row.get(0))?)
+        })
+        .await
+    }
+
     /// The raw texts of these matches, in the order asked for; unknown ones are left out.
     ///
     /// # Errors
