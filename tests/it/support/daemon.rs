@@ -269,11 +269,13 @@ impl Daemon {
         }
     }
 
-    /// Waits until the series is above zero.
+    /// Waits until the series is there and above zero.
     pub async fn await_some(&self, series: &str) {
-        let patience = Duration::from_secs(20);
-        self.await_figure(patience, series, |found| found > 0.0)
-            .await;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.counted_if_begun(series).is_some_and(|n| n > 0.0) {
+            assert!(Instant::now() < deadline, "waited in vain for {series}");
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Reads the metrics as Prometheus does, which brings those up to date that the store tells.
@@ -396,12 +398,16 @@ impl Daemon {
 
     /// The value of a series, named with its labels.
     pub fn counted(&self, series: &str) -> f64 {
+        let found = self.counted_if_begun(series);
+        found.unwrap_or_else(|| panic!("no {series}"))
+    }
+
+    /// The same of a series that may begin with its first event.
+    pub fn counted_if_begun(&self, series: &str) -> Option<f64> {
         let text = match_list_processor::telemetry::expose::text(&self.metrics.gather());
         let series = format!("match_list_processor_{series} ");
         let line = text.lines().find_map(|line| line.strip_prefix(&series));
-        line.unwrap_or_else(|| panic!("no {series}"))
-            .parse()
-            .unwrap()
+        line.map(|value| value.parse().unwrap())
     }
 }
 
