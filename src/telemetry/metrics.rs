@@ -143,7 +143,7 @@ catalogue! {
     delivery_attempts: Counter<(Destination, AttemptResult)> = "delivery_attempts_total";
     /// Seconds that one attempt to deliver took.
     delivery_duration: TracedHistogram<(Destination,)> = "delivery_duration_seconds", CLIENT;
-    /// 1 while deliveries to a destination that is down are held back, else 0.
+    /// Channels of a destination that are down, so that deliveries to them are held back.
     delivery_breaker_open: Gauge<(Destination,)> = "delivery_breaker_open";
     /// Times that deliveries began to be held back because the destination is down.
     delivery_breaker_opened: Counter<(Destination,)> = "delivery_breaker_opened_total";
