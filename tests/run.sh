@@ -89,6 +89,8 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 curl -fsS -X POST -H 'Prefer: wait=20' "http://$address/process" >/dev/null
+# A route has its histogram after it was first asked.
+curl -fsS "http://$address/metrics/prom" >/dev/null
 curl -fsS "http://$address/metrics/prom" >"$work/metrics.txt"
 promtool check metrics <"$work/metrics.txt"
 curl -fsS -H 'Accept: application/openmetrics-text; version=1.0.0' "http://$address/metrics/prom" >"$work/openmetrics.txt"
