@@ -226,7 +226,7 @@ impl Dispatcher {
                 attempt(AttemptResult::Success);
                 end(DeliveryResult::Delivered);
                 self.count_file(kind, AssetResult::Stored);
-                let latency = (self.clock.unix() - claimed.created).max(0.0);
+                let latency = (self.clock.unix() - claimed.wanted).max(0.0);
                 self.metrics
                     .delivery_latency
                     .observe_seconds((destination,), latency);

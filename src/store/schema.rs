@@ -175,7 +175,7 @@ CREATE INDEX outbox_open ON outbox (feed, destination, match_id, recipient, id)
     WHERE state IN ('pending', 'running');
 CREATE INDEX outbox_urgent ON outbox (feed, destination, next_attempt)
     WHERE state = 'pending' AND priority = 'critical';
-CREATE INDEX outbox_counts ON outbox (feed, destination, state, priority, created);
+CREATE INDEX outbox_counts ON outbox (feed, destination, state, priority, created, not_before);
 ";
 
 /// Reads a value of the table `meta`.

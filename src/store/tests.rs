@@ -812,6 +812,10 @@ async fn nothing_goes_out_before_its_time_nor_later_than_two_days() {
     );
     let before = taken(&store, &mail, ended + 3_599.0, 0).await;
     assert_eq!(before, at_once);
+    // A digest of tomorrow is not late, and holds up nothing.
+    let waits = store.outbox().await.unwrap();
+    let pending = waits.iter().find(|one| one.state == DeliveryState::Pending);
+    assert!(pending.unwrap().oldest >= ended + 3_600.0, "{waits:?}");
     let late = taken(&store, &mail, ended + 3_600.0, 0).await;
     assert_eq!(late, [told("a", 1, "message")]);
 }

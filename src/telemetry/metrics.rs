@@ -149,11 +149,11 @@ catalogue! {
     delivery_breaker_opened: Counter<(Destination,)> = "delivery_breaker_opened_total";
     /// Attempts ahead of schedule that are left for a destination that comes and goes.
     delivery_retry_budget: FloatGauge<(Destination,)> = "delivery_retry_budget";
-    /// Seconds from the commit of a change to its delivery.
+    /// Seconds from the commit of a change, or the end of the wait that it was planned with, to its delivery.
     delivery_latency: Histogram<(Destination,)> = "delivery_latency_seconds", DELIVERY;
     /// Entries of the outbox by state, read from the store at the scrape.
     outbox_entries: Gauge<(Destination, DeliveryState)> = "outbox_entries";
-    /// Unix time at which the oldest undelivered entry was committed; 0 when there is none.
+    /// Unix time at which the oldest undelivered entry was committed, or may go out; 0 when there is none.
     outbox_oldest_entry_timestamp: FloatGauge<(Destination,)> = "outbox_oldest_entry_timestamp_seconds";
     /// Deliveries given up that wait for a person, read from the store at the scrape.
     dead_letters: Gauge<(Destination,)> = "dead_letters";

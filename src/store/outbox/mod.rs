@@ -63,6 +63,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// When it was committed, Unix seconds.
     pub created: f64,
+    /// When it was to go out: then, or not before a time that it had to wait for. Unix seconds.
+    pub wanted: f64,
     /// The trace context of the cycle.
     pub traceparent: Option<String>,
     /// Whether it was not due yet.
@@ -154,7 +156,7 @@ pub struct OutboxCount {
     pub count: usize,
     /// How many of them are critical.
     pub critical: usize,
-    /// When the oldest was committed, Unix seconds.
+    /// When the oldest was committed, or was to go out if it had to wait for a time. Unix seconds.
     pub oldest: f64,
 }
 

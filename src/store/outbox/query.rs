@@ -64,8 +64,8 @@ pub(in crate::store) fn deliveries(
 }
 
 /// An index holds all of it: payloads can be large.
-pub(in crate::store) const COUNTS: &str = "SELECT destination, state, count(*), min(created), \
-    sum(priority = 'critical') FROM outbox WHERE feed = ?1 GROUP BY destination, state";
+pub(in crate::store) const COUNTS: &str = "SELECT destination, state, count(*), \
+    min(max(created, coalesce(not_before, 0))), sum(priority = 'critical') FROM outbox WHERE feed = ?1 GROUP BY destination, state";
 
 pub(in crate::store) fn counts(c: &Connection, feed: &str) -> Result<Vec<OutboxCount>, StoreError> {
     let mut statement = c.prepare_cached(COUNTS)?;

@@ -224,6 +224,7 @@ fn take(
 ) -> Result<Vec<Claimed>, StoreError> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT id, match_id, kind, attempts, created, traceparent, payload, next_attempt > ?3, \
+         max(created, coalesce(not_before, 0)), \
          recipient FROM outbox AS o WHERE feed = ?1 AND destination = ?2 AND state = 'pending' \
          {which} AND next_attempt <= ?4 \
          AND (next_attempt <= ?3 OR not_before IS NULL OR attempts > 0) \
@@ -233,11 +234,12 @@ fn take(
     let rows = statement.query_map(params![feed, lane, now, horizon, limit], |row| {
         Ok(Claimed {
             id: row.get(0)?,
-            recipient: lossy(row.get_ref(8)?),
+            recipient: lossy(row.get_ref(9)?),
             match_id: row.get(1)?,
             kind: lossy(row.get_ref(2)?),
             attempt: attempts(row.get(3)?).saturating_add(1),
             created: row.get(4)?,
+            wanted: row.get(8)?,
             traceparent: lossy_or_none(row.get_ref(5)?),
             payload: lossy(row.get_ref(6)?),
             ahead: row.get(7)?,
