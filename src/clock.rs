@@ -96,6 +96,14 @@ impl Clock {
     }
 }
 
+/// The moment that is so many Unix seconds; the epoch for a number that is none.
+#[must_use]
+pub fn moment(unix: f64) -> Timestamp {
+    let since = SignedDuration::try_from_secs_f64(unix).unwrap_or_default();
+    let moment = Timestamp::UNIX_EPOCH.saturating_add(since);
+    moment.unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 /// A time stamp in Unix seconds with microsecond resolution.
 #[must_use]
 pub fn unix_seconds(at: Timestamp) -> f64 {
@@ -105,6 +113,14 @@ pub fn unix_seconds(at: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_what_its_seconds_say() {
+        let may: Timestamp = "2030-05-01T12:00:00.25Z".parse().unwrap();
+        assert_eq!(moment(unix_seconds(may)), may);
+        assert_eq!(moment(f64::NAN), Timestamp::UNIX_EPOCH);
+        assert_eq!(moment(1e15), Timestamp::MAX);
+    }
 
     #[test]
     fn a_shifted_clock_reads_its_start_and_moves_with_its_clones() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::{Failure, told};
+use super::{Failure, notify};
 use crate::clock::{Clock, unix_seconds};
 use crate::config::{
     AssetStore, AvatarSource as AvatarSetting, ChannelConfig, Config, UpstreamUrl,
@@ -76,7 +76,7 @@ pub fn destinations(
                 .map_err(|error| Failure::Unusable(format!("ASSET_STORE_URL: {error}")))?,
         ),
     };
-    let messengers = told::messengers(config, metrics, clock)?;
+    let messengers = notify::messengers(config, metrics, clock)?;
     let always = Destination::ALWAYS.iter().map(|&kind| kind.into());
     let people = messengers.lanes().cloned();
     let lanes: Vec<Lane> = always
@@ -96,8 +96,8 @@ pub fn destinations(
         },
         breakers: Breakers::new(&lanes, Arc::clone(metrics), clock.clone()),
         lanes,
-        redis: told::redis(config, store, metrics)?,
-        calendar: told::calendar(config, store, metrics)?,
+        redis: notify::redis(config, store, metrics)?,
+        calendar: notify::calendar(config, store, metrics)?,
         messengers,
     })
 }

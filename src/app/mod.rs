@@ -7,10 +7,10 @@ mod compose;
 mod descriptors;
 mod failure;
 mod listeners;
+mod notify;
 mod once;
 mod reload;
 mod serve;
-mod told;
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use tokio::sync::watch;
 
 pub use failure::Failure;
 pub use listeners::Listeners;
+pub use notify::messengers;
 pub use reload::Reloads;
-pub use told::messengers;
 
 use crate::clock::Clock;
 use crate::config::{Config, Live, ProcessorMode};
@@ -94,7 +94,7 @@ impl App {
             hold_confirm: config.cycle.hold_confirm,
             min_referees: config.assets.min_referees,
             folder_base: config.assets.folder_base.clone(),
-            planner: told::planner(&config),
+            planner: notify::planner(&config),
             progress: destinations
                 .redis
                 .as_ref()

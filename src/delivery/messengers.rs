@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::destinations::unreadable;
 use super::{Discord, Mail, Ntfy, NtfyMessage, Webhook};
 use crate::client::{CallError, Health, HealthStatus};
+use crate::clock::moment;
 use crate::domain::change::Priority;
 use crate::domain::delivery::{Destination, Lane};
 use crate::domain::notify::{Message, Wording, webhook};
@@ -94,13 +95,11 @@ impl Messengers {
     /// Delivers an entry of the outbox.
     ///
     /// # Errors
-    /// Whatever the receiver answered. One that wants no more (410) is not asked again.
+    /// Whatever the receiver answered. One that says it is gone, such as by a 410, is not asked again.
     pub async fn deliver(&self, lane: &Lane, claimed: &Claimed) -> Result<(), CallError> {
         let message: Message = serde_json::from_str(&claimed.payload).map_err(|_| unreadable())?;
         let key = claimed.idempotency_key();
-        let since = SignedDuration::try_from_secs_f64(claimed.created).unwrap_or_default();
-        let at = Timestamp::UNIX_EPOCH.saturating_add(since);
-        let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
+        let at = moment(claimed.created);
         self.send(lane, &claimed.recipient, &message, (&key, at))
             .await
     }
@@ -121,7 +120,7 @@ impl Messengers {
             known.ok_or_else(|| rejected("the settings no longer name this destination"))?;
         if self.state().gone.contains(lane) {
             return Err(rejected(
-                "the receiver said before that it wants no more (410)",
+                "the receiver said before that it is gone; it is asked again after a restart",
             ));
         }
         let sent = match way {
@@ -143,7 +142,7 @@ impl Messengers {
             self.state().gone.insert(lane.clone());
             tracing::warn!(
                 destination = lane.key(),
-                "{lane} wants no more messages (410); it gets none until the next start"
+                "{lane} is gone, as it says itself; it gets no more messages until the next start"
             );
         }
         sent

@@ -29,7 +29,7 @@ pub use discord::Discord;
 pub use dispatch::Dispatcher;
 pub use drive::Drive;
 pub use files::{AvatarSource, FileDelivery};
-pub use mail::{Mail, MailSecurity, MailSettings};
+pub use mail::Mail;
 pub use messengers::{Messenger, Messengers};
 pub use ntfy::{Ntfy, NtfyMessage, NtfySettings};
 pub use object::ObjectFiles;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -10,6 +9,7 @@ use tokio::sync::watch;
 use super::destinations::unreadable;
 use super::{Alert, Calendar, ChangeSet, Envelope, MessageType, Progress, Redis};
 use crate::client::{CallError, Health};
+use crate::clock::moment;
 use crate::domain::change::{Change, Priority};
 use crate::domain::delivery::{FULL_STATE, MATCH_UPDATES};
 use crate::domain::notify::Message;
@@ -145,9 +145,7 @@ fn update(set: &StoredSet, matches: &[Box<RawValue>], key: &str) -> Result<Strin
 fn alert(message: &str, key: &str, created: f64) -> Result<String, CallError> {
     let message: Message = serde_json::from_str(message).map_err(|_| unreadable())?;
     let news = message.alerts.first().ok_or_else(unreadable)?;
-    let since = SignedDuration::try_from_secs_f64(created).unwrap_or_default();
-    let at = Timestamp::UNIX_EPOCH.saturating_add(since);
-    let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
+    let at = moment(created);
     let severity = match message.priority {
         Priority::Critical => "critical",
         Priority::High | Priority::Medium => "warning",

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod retry;
 pub mod routing;
 pub mod schedule;
+mod templates;
 pub mod texts;
 pub mod watch;
 

@@ -5,7 +5,6 @@
 
 mod admin;
 mod admit;
-mod again;
 mod answers;
 mod arrival;
 mod body;
@@ -24,6 +23,7 @@ mod process;
 mod proxied;
 mod rates;
 mod repeat;
+mod republish;
 mod route;
 mod sift;
 mod status;

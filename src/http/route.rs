@@ -14,12 +14,12 @@ use super::metrics::Scrapes;
 use super::problem::{and_close, method_not_allowed, not_found, unavailable};
 use super::sift::Sieve;
 use super::talk::Talk;
-use super::{Request, Response, admin, again, health, metrics, openapi, process, status};
+use super::{Request, Response, admin, health, metrics, openapi, process, republish, status};
 use crate::clock::Clock;
 use crate::config::Live;
 use crate::cycle::Status;
 use crate::health::Health;
-use crate::store::{Lane, Store};
+use crate::store::{Audience, Store};
 use crate::telemetry::family::{Answer, Endpoint};
 use crate::telemetry::labels::{Method as MethodLabel, Route};
 use crate::telemetry::metrics::Metrics;
@@ -87,8 +87,8 @@ impl Site {
         Self {
             kind,
             config,
-            store: store.read_for(Lane::Answers),
-            shown: store.read_for(Lane::Crowd),
+            store: store.read_for(Audience::Answers),
+            shown: store.read_for(Audience::Crowd),
             metrics,
             clock,
             status,
@@ -237,7 +237,7 @@ impl Site {
             Route::Pause => admin::pause(self, true).await,
             Route::Resume => admin::pause(self, false).await,
             Route::SnapshotAccept => admin::accept_snapshot(self).await,
-            Route::Republish => again::republish(self, request.uri().query()).await,
+            Route::Republish => republish::republish(self, request.uri().query()).await,
             Route::OpenApi => openapi::document(self.kind),
             _ => not_found(),
         }

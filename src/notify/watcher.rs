@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::alerts::{Condition, deliveries};
-use crate::clock::Clock;
+use crate::clock::{Clock, moment};
 use crate::cycle::{Ending, Status};
 use crate::delivery::Destinations;
 use crate::domain::change::Priority;
@@ -198,8 +197,8 @@ impl Watcher {
         let news = AlertNews {
             kind: condition.kind,
             subject: condition.subject.clone(),
-            since: moment(since),
-            until: until.map(moment),
+            since: whole_second(since),
+            until: until.map(whole_second),
             count: condition.count.filter(|_| until.is_none()),
             detail: if until.is_none() {
                 condition.detail.clone()
@@ -236,8 +235,6 @@ impl Watcher {
     }
 }
 
-fn moment(unix: f64) -> String {
-    let since = SignedDuration::try_from_secs_f64(unix.trunc()).unwrap_or_default();
-    let moment = Timestamp::UNIX_EPOCH.saturating_add(since);
-    moment.unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+fn whole_second(unix: f64) -> String {
+    moment(unix.trunc()).to_string()
 }

@@ -35,7 +35,7 @@ pub use export::{Draft, ExportError, Exporter, Prepared};
 pub use outbox::{
     Claimed, DeliveryQuery, DeliveryRow, NewDelivery, OutboxCount, Portion, Settlement,
 };
-pub use reader::Lane;
+pub use reader::Audience;
 pub use records::{ChangeQuery, ChangeRow, CycleRecord, Deliveries, RecordedChanges, trigger_data};
 pub use requests::{RequestName, Taken};
 pub use schedule::ScheduleMark;
@@ -60,7 +60,7 @@ pub const LOCK_NAME: &str = ".lock";
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
-    lane: Lane,
+    audience: Audience,
 }
 
 struct Inner {
@@ -109,15 +109,15 @@ impl Store {
         };
         Ok(Self {
             inner: Arc::new(inner),
-            lane: Lane::Work,
+            audience: Audience::Work,
         })
     }
 
     /// The same store, read for somebody else; a new one is read for cycles and deliveries.
     #[must_use]
-    pub fn read_for(&self, lane: Lane) -> Self {
+    pub fn read_for(&self, audience: Audience) -> Self {
         let inner = Arc::clone(&self.inner);
-        Self { inner, lane }
+        Self { inner, audience }
     }
 
     /// The folder that the store lives in.
@@ -202,7 +202,10 @@ impl Store {
         &self,
         job: impl FnOnce(&rusqlite::Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.inner.readers.run(self.lane, self.feed(), job).await
+        self.inner
+            .readers
+            .run(self.audience, self.feed(), job)
+            .await
     }
 
     fn feed(&self) -> Arc<str> {

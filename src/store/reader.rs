@@ -12,16 +12,16 @@ use super::open::open_reader;
 use crate::telemetry::labels::StoreError as Operation;
 use crate::telemetry::metrics::Metrics;
 
-/// Readers of each [`Lane`] that may work at once.
+/// Readers of each [`Audience`] that may work at once.
 const READERS: usize = 2;
 
-/// Reads of [`Lane::Crowd`] that may wait for a reader.
+/// Reads of [`Audience::Crowd`] that may wait for a reader.
 const MAX_WAITING: usize = 64;
 
-/// For whom a read is. None waits for a reader that works for another lane: whoever asks over and
+/// For whom a read is. None waits for a reader that works for another audience: whoever asks over and
 /// over holds up others who ask, but no cycle and no delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub enum Audience {
     /// Cycles and deliveries.
     Work,
     /// Whoever triggered and waits for the record, scrapers, operators.
@@ -30,7 +30,7 @@ pub enum Lane {
     Crowd,
 }
 
-/// The readers of one lane.
+/// The readers of one audience.
 struct Queue {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -92,14 +92,14 @@ impl Readers {
 
     pub async fn run<T: Send + 'static>(
         &self,
-        lane: Lane,
+        audience: Audience,
         feed: Arc<str>,
         job: impl FnOnce(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let queue = match lane {
-            Lane::Work => &self.work,
-            Lane::Answers => &self.answers,
-            Lane::Crowd => &self.crowd,
+        let queue = match audience {
+            Audience::Work => &self.work,
+            Audience::Answers => &self.answers,
+            Audience::Crowd => &self.crowd,
         };
         let permit = queue.permit().await?;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
@@ -150,7 +150,7 @@ mod tests {
         let path = folder.path().join("store.db");
         drop(Connection::open(&path).unwrap());
         let readers = Arc::new(Readers::new(path, Arc::new(Metrics::new())));
-        let crowd = || readers.run(Lane::Crowd, "".into(), nothing);
+        let crowd = || readers.run(Audience::Crowd, "".into(), nothing);
         let (release, released) = mpsc::channel::<()>();
         let released = Arc::new(Mutex::new(released));
         let slow: Vec<_> = std::iter::repeat_with(|| {
@@ -160,7 +160,7 @@ mod tests {
                     let _ = released.lock().unwrap().recv_timeout(PATIENCE);
                     Ok(())
                 };
-                readers.run(Lane::Crowd, "".into(), job).await
+                readers.run(Audience::Crowd, "".into(), job).await
             })
         })
         .take(READERS)
@@ -184,10 +184,10 @@ mod tests {
         let mut next = Box::pin(crowd());
         assert!(next.as_mut().now_or_never().is_none(), "it waits");
         waiting.push(next);
-        for lane in [Lane::Work, Lane::Answers] {
-            let read = readers.run(lane, "".into(), nothing);
+        for audience in [Audience::Work, Audience::Answers] {
+            let read = readers.run(audience, "".into(), nothing);
             let read = tokio::time::timeout(PATIENCE / 4, read).await;
-            assert_eq!(read, Ok(Ok(())), "{lane:?}");
+            assert_eq!(read, Ok(Ok(())), "{audience:?}");
         }
         for _ in &slow {
             release.send(()).unwrap();

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use match_list_processor::client::{CallError, HealthStatus};
 use match_list_processor::clock::Clock;
-use match_list_processor::config::Secret;
-use match_list_processor::delivery::{Mail, MailSecurity, MailSettings};
+use match_list_processor::config::{Secret, Security, SmtpConfig};
+use match_list_processor::delivery::Mail;
 use match_list_processor::domain::notify::{Calendar, MailContent, Method};
 use match_list_processor::telemetry::labels::ErrorKind;
 use match_list_processor::telemetry::metrics::Metrics;
@@ -21,18 +21,18 @@ const TO: &str = "domare@example.com";
 const ICS: &str = "BEGIN:VCALENDAR\r\nMETHOD:PUBLISH\r\nSUMMARY:Hemma – Borta på Ängen\r\n \
                    och en rad till\r\nEND:VCALENDAR\r\n";
 
-fn settings(port: u16) -> MailSettings {
-    MailSettings {
+fn settings(port: u16) -> SmtpConfig {
+    SmtpConfig {
         host: "127.0.0.1".to_owned(),
         port,
-        security: MailSecurity::None,
+        security: Security::None,
         authorities: None,
         login: None,
         from: "Domaråd <noreply@mlp.example>".to_owned(),
     }
 }
 
-fn mail_with(settings: MailSettings) -> Mail {
+fn mail_with(settings: SmtpConfig) -> Mail {
     Mail::new(settings, Clock::system(), Arc::new(Metrics::new())).unwrap()
 }
 
@@ -217,12 +217,12 @@ async fn tls_is_spoken_with_whom_an_authority_vouches_for() {
     let (certificate, key) = (path("tls.crt"), path("tls.key"));
     let pair = ["--cert", &certificate, "--key", &key];
     for (security, arguments) in [
-        (MailSecurity::StartTls, pair.to_vec()),
-        (MailSecurity::Tls, [&pair[..], &["--tls"]].concat()),
+        (Security::Starttls, pair.to_vec()),
+        (Security::Tls, [&pair[..], &["--tls"]].concat()),
     ] {
         let mut server = SmtpServer::start(&arguments);
         let at = |host: &str, authorities: Option<Vec<u8>>| {
-            mail_with(MailSettings {
+            mail_with(SmtpConfig {
                 host: host.to_owned(),
                 security,
                 authorities,
@@ -251,16 +251,16 @@ async fn tls_is_spoken_with_whom_an_authority_vouches_for() {
 #[tokio::test]
 async fn without_starttls_nothing_is_said() {
     let server = SmtpServer::start(&["--login", "mlp:invented"]);
-    let mail = mail_with(MailSettings {
-        security: MailSecurity::StartTls,
+    let mail = mail_with(SmtpConfig {
+        security: Security::Starttls,
         login: Some((Secret::new("mlp".into()), Secret::new("invented".into()))),
         ..settings(server.port)
     });
     let error = failure(&mail, TO).await;
     assert!(error.message.contains("no STARTTLS"), "{error}");
     assert!(!error.is_permanent());
-    let plain = mail_with(MailSettings {
-        security: MailSecurity::Tls,
+    let plain = mail_with(SmtpConfig {
+        security: Security::Tls,
         ..settings(server.port)
     });
     let error = failure(&plain, TO).await;
@@ -278,7 +278,7 @@ async fn a_login_that_is_refused_waits_for_a_person() {
                 Secret::new(password.to_owned()),
             )
         });
-        mail_with(MailSettings {
+        mail_with(SmtpConfig {
             login,
             ..settings(server.port)
         })
@@ -297,7 +297,7 @@ async fn a_login_that_is_refused_waits_for_a_person() {
     right.send("x", TO, &content()).await.unwrap();
     assert_eq!(server.next()["login"], true);
     let open = SmtpServer::start(&[]);
-    let asks = mail_with(MailSettings {
+    let asks = mail_with(SmtpConfig {
         login: Some((Secret::new("mlp".into()), Secret::new("x".into()))),
         ..settings(open.port)
     });
@@ -377,20 +377,20 @@ async fn what_is_no_mail_server_is_no_trap() {
         begun.elapsed().as_secs() < 10,
         "what it says is not read to its end"
     );
-    let unknown = mail_with(MailSettings {
+    let unknown = mail_with(SmtpConfig {
         host: "nosuch.invalid".to_owned(),
         ..settings(unused_address().port())
     });
     let error = failure(&unknown, TO).await;
     assert!(error.message.contains("its name is not known"), "{error}");
     let new = |settings| Mail::new(settings, Clock::system(), Arc::new(Metrics::new()));
-    let wrong = MailSettings {
+    let wrong = SmtpConfig {
         from: "nobody".to_owned(),
         ..settings(25)
     };
     assert_eq!(new(wrong).unwrap_err(), "the sender is no mail address");
-    let wrong = MailSettings {
-        security: MailSecurity::Tls,
+    let wrong = SmtpConfig {
+        security: Security::Tls,
         authorities: Some(b"nonsense".to_vec()),
         ..settings(25)
     };

@@ -13,9 +13,8 @@ use lettre::message::Mailbox;
 
 use crate::client::{CallError, Health, HealthStatus, observed};
 use crate::clock::Clock;
-use crate::config::Secret;
+use crate::config::SmtpConfig;
 use crate::domain::notify::MailContent;
-use crate::labels;
 use crate::telemetry::labels::{Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
@@ -23,35 +22,6 @@ use session::Server;
 
 /// For a mail, from the connection to the server's last answer. Some servers let strangers wait.
 const TOTAL: Duration = Duration::from_mins(1);
-
-labels! {
-    /// How a connection to a mail server is kept from others.
-    MailSecurity {
-        /// Not at all, for a server on the same machine.
-        None => "none",
-        /// By TLS that is asked for on a plain connection (port 587).
-        StartTls => "starttls",
-        /// By TLS from the start (port 465).
-        Tls => "tls",
-    }
-}
-
-/// A mail server and who sends by it.
-#[derive(Clone)]
-pub struct MailSettings {
-    /// Name or address of the server.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// How the connection is kept from others.
-    pub security: MailSecurity,
-    /// Certificates, as PEM, of whoever issued the server's; none for those that the system trusts.
-    pub authorities: Option<Vec<u8>>,
-    /// User and password, if it asks for a login.
-    pub login: Option<(Secret, Secret)>,
-    /// Who it is from: `Name <name@example.com>` or an address alone.
-    pub from: String,
-}
 
 /// A mail server; clones share it.
 #[derive(Clone)]
@@ -73,11 +43,7 @@ impl Mail {
     ///
     /// # Errors
     /// A sentence on what is wrong with the settings, without their values.
-    pub fn new(
-        settings: MailSettings,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, String> {
+    pub fn new(settings: SmtpConfig, clock: Clock, metrics: Arc<Metrics>) -> Result<Self, String> {
         let from: Mailbox = settings
             .from
             .parse()

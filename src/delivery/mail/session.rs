@@ -16,8 +16,8 @@ use lettre::transport::smtp::extension::ClientId;
 use std::sync::Arc;
 
 use super::bounded::bounded;
-use super::{MailSecurity, MailSettings};
 use crate::client::{CallError, dial, of_connecting, secure};
+use crate::config::{Security as Protection, SmtpConfig};
 use crate::telemetry::labels::ErrorKind;
 use crate::tls::trusting_client;
 use tokio_rustls::rustls::ClientConfig;
@@ -44,11 +44,11 @@ enum Security {
 }
 
 impl Server {
-    pub(super) fn new(settings: MailSettings, domain: String) -> Result<Self, String> {
+    pub(super) fn new(settings: SmtpConfig, domain: String) -> Result<Self, String> {
         let tls = match settings.security {
-            MailSecurity::None => Security::Plain,
-            MailSecurity::StartTls => Security::AskedFor(parameters(&settings)?),
-            MailSecurity::Tls => Security::FromTheStart(Arc::new(believing(&settings)?)),
+            Protection::None => Security::Plain,
+            Protection::Starttls => Security::AskedFor(parameters(&settings)?),
+            Protection::Tls => Security::FromTheStart(Arc::new(believing(&settings)?)),
         };
         let credentials = settings.login.map(|(user, password)| {
             Credentials::new(user.expose().to_owned(), password.expose().to_owned())
@@ -119,11 +119,11 @@ impl Server {
     }
 }
 
-fn believing(settings: &MailSettings) -> Result<ClientConfig, String> {
+fn believing(settings: &SmtpConfig) -> Result<ClientConfig, String> {
     trusting_client(settings.authorities.as_deref()).map_err(|_| unreadable())
 }
 
-fn parameters(settings: &MailSettings) -> Result<TlsParameters, String> {
+fn parameters(settings: &SmtpConfig) -> Result<TlsParameters, String> {
     // The library takes a file without any certificate.
     believing(settings)?;
     let mut builder = TlsParameters::builder(settings.host.clone());

@@ -34,6 +34,7 @@ pub(super) use paths::is_invisible;
 pub use paths::{file_name, folder};
 
 use crate::domain::matchlist::Match;
+use crate::domain::templates::unknown_variable;
 
 crate::labels! {
     /// Which of the two texts.
@@ -127,15 +128,8 @@ impl Texts {
         let at_start = |error: minijinja::Error| TemplateError::at_start(kind, &error);
         let environment = self.environment();
         let template = environment.get_template(kind.label()).map_err(at_start)?;
-        let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
-        let mut unknown: Vec<String> = template
-            .undeclared_variables(false)
-            .into_iter()
-            .filter(|name| !facts::VARIABLES.contains(&name.as_str()))
-            .filter(|name| !globals.contains(&name.as_str()))
-            .collect();
-        unknown.sort_unstable();
-        if let Some(name) = unknown.first() {
+        let unknown = unknown_variable(environment, &template, &facts::VARIABLES);
+        if let Some(name) = &unknown {
             return Err(TemplateError::unknown_variable(kind, name, source));
         }
         self.write(kind, &Facts::sample()).map_err(at_start)?;

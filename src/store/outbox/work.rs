@@ -1,5 +1,7 @@
 //! The life of an entry: stored, claimed, settled.
 
+use std::borrow::Cow;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -42,14 +44,12 @@ pub(in crate::store) fn insert(
 ) -> Result<usize, StoreError> {
     let wait = new.not_before.map_or(0.0, |at| (at - origin.at).max(0.0));
     let (mut due, mut not_before) = (origin.due + wait, new.not_before);
-    let mut superseded = 0;
-    let mut stored = Some(Stored {
-        payload: new.payload.clone(),
-        priority: new.priority,
-    });
-    match succession(&new.kind) {
-        Succession::Follows => {}
-        Succession::Replaces => superseded = supersede(tx, feed, origin, new, true)?,
+    let (told, superseded) = match succession(&new.kind) {
+        Succession::Follows => (Some((Cow::from(&new.payload), new.priority)), 0),
+        Succession::Replaces => {
+            let superseded = supersede(tx, feed, origin, new, true)?;
+            (Some((Cow::from(&new.payload), new.priority)), superseded)
+        }
         Succession::Merges { also_dead } => {
             let older = older(tx, feed, new, also_dead)?;
             // What was to be told sooner does not wait with what may be told later.
@@ -58,18 +58,12 @@ pub(in crate::store) fn insert(
                     (due, not_before) = (one.due, one.not_before);
                 }
             }
-            stored = older.iter().map(|one| &one.stored).chain(&stored).fold(
-                None,
-                |before: Option<Stored>, one| match before {
-                    Some(before) => one.clone().after(&before.payload),
-                    None => Some(one.clone()),
-                },
-            );
-            superseded = supersede(tx, feed, origin, new, also_dead)?;
+            let told = merged(older, new).map(|one| (Cow::from(one.payload), one.priority));
+            (told, supersede(tx, feed, origin, new, also_dead)?)
         }
-    }
+    };
     // What changed and changed back needs no telling.
-    let Some(Stored { payload, priority }) = stored else {
+    let Some((payload, priority)) = told else {
         return Ok(superseded);
     };
     tx.prepare_cached(
@@ -100,6 +94,19 @@ pub(in crate::store) fn insert(
         .execute(params![feed, new.match_id, new.kind, new.digest])?;
     }
     Ok(superseded)
+}
+
+/// What the newer one tells together with those before it, oldest first.
+fn merged(older: Vec<Older>, new: &NewDelivery) -> Option<Stored> {
+    let newest = Stored {
+        payload: new.payload.clone(),
+        priority: new.priority,
+    };
+    let all = older.into_iter().map(|one| one.stored).chain([newest]);
+    all.fold(None, |before: Option<Stored>, one| match before {
+        Some(before) => one.after(&before.payload),
+        None => Some(one),
+    })
 }
 
 /// What waits and a newer one takes up.
@@ -282,7 +289,7 @@ fn settled(
         | Settlement::Back { error }
         | Settlement::Dead { error } => error,
     };
-    if has_newer(tx, id, now, settlement)? {
+    if gives_way(tx, id, now, settlement)? {
         end(tx, id, now, "superseded", error)?;
         return Ok(DeliveryState::Superseded);
     }
@@ -349,7 +356,7 @@ fn end(tx: &Connection, id: i64, now: f64, state: &str, error: &str) -> Result<(
 
 /// Whether a newer one takes its place. What that one does not tell yet it does then, and no later
 /// than this one would have been tried again.
-fn has_newer(
+fn gives_way(
     tx: &Connection,
     id: i64,
     now: f64,

@@ -31,6 +31,7 @@ use view::View;
 
 use super::clean::{cut, escape_markdown, line};
 use super::{Language, Message};
+use crate::domain::templates::unknown_variable;
 use crate::domain::texts::Bounded;
 
 crate::labels! {
@@ -154,15 +155,8 @@ impl Wording {
             .environment
             .get_template(template.label())
             .map_err(mistake)?;
-        let globals: Vec<&str> = self.environment.globals().map(|(name, _)| name).collect();
-        let mut unknown: Vec<String> = compiled
-            .undeclared_variables(false)
-            .into_iter()
-            .filter(|name| !view::VARIABLES.contains(&name.as_str()))
-            .filter(|name| !globals.contains(&name.as_str()))
-            .collect();
-        unknown.sort_unstable();
-        if let Some(name) = unknown.first() {
+        let unknown = unknown_variable(&self.environment, &compiled, &view::VARIABLES);
+        if let Some(name) = &unknown {
             return Err(WordingError::unknown_variable(template, source, name));
         }
         for message in sample::messages() {

@@ -22,9 +22,9 @@ const NOTE: &str = "full_state";
 /// After the store could not be asked.
 const STORE_PAUSE: Duration = Duration::from_secs(30);
 
-/// What is told again.
+/// How much is told again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
+pub enum Extent {
     /// The whole list.
     Everything,
     /// What changed since this moment.
@@ -33,7 +33,7 @@ pub enum Again {
 
 /// Why nothing is told again.
 #[derive(Debug, thiserror::Error)]
-pub enum NotAgain {
+pub enum RepublishError {
     /// Nobody reads it.
     #[error("No service is told: neither REDIS_ENABLED nor CALENDAR_SERVICE_URL is set")]
     Nobody,
@@ -49,18 +49,18 @@ pub enum NotAgain {
 ///
 /// # Errors
 /// When nothing is told.
-pub async fn tell_again(
-    again: Again,
+pub async fn republish(
+    extent: Extent,
     lanes: &[Lane],
     store: &Store,
     clock: &Clock,
-) -> Result<usize, NotAgain> {
+) -> Result<usize, RepublishError> {
     if lanes.is_empty() {
-        return Err(NotAgain::Nobody);
+        return Err(RepublishError::Nobody);
     }
-    let (set, kind) = match again {
-        Again::Everything => (Some(StoredSet::whole(clock.now())), FULL_STATE),
-        Again::Since(moment) => {
+    let (set, kind) = match extent {
+        Extent::Everything => (Some(StoredSet::whole(clock.now())), FULL_STATE),
+        Extent::Since(moment) => {
             let changes = since(moment, store).await?;
             let set = StoredSet::of(&changes, "Told again.", clock.now());
             (set, MATCH_UPDATES)
@@ -73,14 +73,14 @@ pub async fn tell_again(
     let priority = priority.unwrap_or(Priority::Low);
     let planned = lanes.iter().map(|lane| service(lane, kind, &set, priority));
     let note =
-        (again == Again::Everything).then(|| (NOTE.to_owned(), Some(clock.unix().to_string())));
+        (extent == Extent::Everything).then(|| (NOTE.to_owned(), Some(clock.unix().to_string())));
     let now = (clock.unix(), clock.steady());
     store.enqueue(planned.collect(), note, now).await?;
     Ok(set.changes.len())
 }
 
 /// Oldest first, as they were told the first time.
-async fn since(moment: Timestamp, store: &Store) -> Result<Vec<Change>, NotAgain> {
+async fn since(moment: Timestamp, store: &Store) -> Result<Vec<Change>, RepublishError> {
     let query = ChangeQuery {
         limit: MOST_CHANGES + 1,
         ..ChangeQuery::default()
@@ -92,7 +92,7 @@ async fn since(moment: Timestamp, store: &Store) -> Result<Vec<Change>, NotAgain
     let rows = store.changes(query).await?.into_iter();
     let mut changes: Vec<Change> = rows.map(|row| row.change).filter(is_late).collect();
     if changes.len() > MOST_CHANGES {
-        return Err(NotAgain::TooMuch);
+        return Err(RepublishError::TooMuch);
     }
     changes.reverse();
     Ok(changes)
@@ -123,7 +123,7 @@ impl Periodic {
                     Ok(()) => self.interval,
                     Err(error) => later(&error),
                 },
-                Err(error) => later(&NotAgain::Store(error)),
+                Err(error) => later(&RepublishError::Store(error)),
             };
             tokio::select! {
                 () = tokio::time::sleep(pause.min(STORE_PAUSE)) => {}
@@ -132,8 +132,8 @@ impl Periodic {
         }
     }
 
-    async fn tell(&self) -> Result<(), NotAgain> {
-        tell_again(Again::Everything, &self.lanes, &self.store, &self.clock).await?;
+    async fn tell(&self) -> Result<(), RepublishError> {
+        republish(Extent::Everything, &self.lanes, &self.store, &self.clock).await?;
         self.status.wake_deliveries();
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Periodic {
     }
 }
 
-fn later(error: &NotAgain) -> Duration {
+fn later(error: &RepublishError) -> Duration {
     tracing::error!(error = %error, "the whole list could not be told again; it will be tried later");
     STORE_PAUSE
 }

@@ -8,10 +8,10 @@ use anyhow::Context;
 use super::Failure;
 use crate::client::Reach;
 use crate::clock::Clock;
-use crate::config::{Config, RedisDelivery, Security, SmtpConfig, Way};
+use crate::config::{Config, RedisDelivery, SmtpConfig, Way};
 use crate::delivery::{
-    Calendar, CalendarService, Discord, Mail, MailSecurity, MailSettings, Messenger, Messengers,
-    Ntfy, NtfySettings, Redis, RedisService, RedisSettings, RedisWay, Webhook, WebhookSettings,
+    Calendar, CalendarService, Discord, Mail, Messenger, Messengers, Ntfy, NtfySettings, Redis,
+    RedisService, RedisSettings, RedisWay, Webhook, WebhookSettings,
 };
 use crate::domain::delivery::{Destination, Lane};
 use crate::domain::notify::Wording;
@@ -51,19 +51,7 @@ pub fn messengers(
 }
 
 fn mail(smtp: &SmtpConfig, metrics: &Arc<Metrics>, clock: &Clock) -> Result<Mail, Failure> {
-    let settings = MailSettings {
-        host: smtp.host.clone(),
-        port: smtp.port,
-        security: match smtp.security {
-            Security::Starttls => MailSecurity::StartTls,
-            Security::Tls => MailSecurity::Tls,
-            Security::None => MailSecurity::None,
-        },
-        authorities: smtp.authorities.clone(),
-        login: smtp.login.clone(),
-        from: smtp.from.clone(),
-    };
-    Mail::new(settings, clock.clone(), Arc::clone(metrics))
+    Mail::new(smtp.clone(), clock.clone(), Arc::clone(metrics))
         .map_err(|problem| Failure::Unusable(format!("[smtp]: {problem}")))
 }
 
