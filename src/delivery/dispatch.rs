@@ -262,6 +262,8 @@ impl Dispatcher {
                     "a failed delivery is superseded by a newer one"
                 );
             }
+            // What is under way cannot be discarded.
+            DeliveryState::Discarded => {}
             DeliveryState::Pending | DeliveryState::Running => {
                 attempt(AttemptResult::Retry);
                 tracing::warn!(

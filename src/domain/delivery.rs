@@ -36,8 +36,10 @@ crate::labels! {
         Delivered => "delivered",
         /// A newer state of the same thing took its place before it was delivered.
         Superseded => "superseded",
-        /// Given up; a person can retry it.
+        /// Given up; a person can retry or discard it.
         Dead => "dead",
+        /// A person decided that it is not to be delivered.
+        Discarded => "discarded",
     }
 }
 

@@ -6,12 +6,12 @@ use http::StatusCode;
 
 use super::problem::{not_found, problem, unavailable};
 use super::route::Site;
-use super::view::{AcceptedList, Changes, DeliveryPage, Paused, Retried};
+use super::view::{AcceptedList, Changes, DeliveryPage, Discarded, Paused, Retried};
 use super::{Response, json};
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination, Lane};
-use crate::store::{ChangeQuery, DeliveryQuery, NewTrigger, StoreError};
-use crate::telemetry::labels::TriggerSource;
+use crate::store::{ChangeQuery, DeliveryQuery, DeliveryRow, Discard, NewTrigger, StoreError};
+use crate::telemetry::labels::{DeliveryResult, TriggerSource};
 
 /// Rows of one page, unless asked for otherwise.
 const PAGE: usize = 100;
@@ -133,6 +133,58 @@ pub async fn retry(site: &Site, id: &str) -> Response {
         },
         Err(error) => failed(&error),
     }
+}
+
+/// Ends a delivery that nobody is to have any more.
+pub async fn discard(site: &Site, id: &str) -> Response {
+    let Ok(id) = id.parse::<i64>() else {
+        return not_found();
+    };
+    match site.store.discard(id, site.clock.unix()).await {
+        Ok(Some(Discard::Done(row))) => {
+            discarded(site, &row);
+            json(
+                StatusCode::OK,
+                &Discarded {
+                    status: "success",
+                    id,
+                    state: DeliveryState::Discarded,
+                },
+            )
+        }
+        Ok(Some(Discard::Refused(row))) => {
+            let detail = match DeliveryState::from_label(&row.state) {
+                Some(DeliveryState::Running) => {
+                    "An attempt is under way; it can be discarded once that has failed".to_owned()
+                }
+                _ => format!(
+                    "Only a delivery that is dead or pending can be discarded; this one is {}",
+                    row.state
+                ),
+            };
+            problem(StatusCode::CONFLICT, &detail)
+        }
+        Ok(None) => not_found(),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Counts it, and notes who will not be told, for whoever asks later.
+fn discarded(site: &Site, row: &DeliveryRow) {
+    if let Some(lane) = Lane::from_key(&row.destination) {
+        let result = DeliveryResult::Discarded;
+        site.metrics.deliveries.inc((lane.kind, result));
+    }
+    // What follows it may be due.
+    site.status.wake_deliveries();
+    tracing::warn!(
+        delivery = row.id,
+        kind = row.kind,
+        destination = row.destination,
+        match_id = row.match_id,
+        was = row.state,
+        "an operator discards a delivery"
+    );
 }
 
 /// Pauses or resumes cycles and deliveries. Triggers are accepted all the same.

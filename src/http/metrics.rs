@@ -166,7 +166,8 @@ fn show_outbox(metrics: &Metrics, counts: &[crate::store::OutboxCount]) {
                     oldest = found.map_or(oldest, |found| oldest.min(found.oldest));
                 }
                 DeliveryState::Dead => metrics.dead_letters.set_size((destination,), count),
-                DeliveryState::Delivered | DeliveryState::Superseded => {}
+                DeliveryState::Delivered | DeliveryState::Superseded | DeliveryState::Discarded => {
+                }
             }
         }
         let oldest = if oldest.is_finite() { oldest } else { 0.0 };

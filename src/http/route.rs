@@ -161,6 +161,7 @@ impl Site {
             route,
             Route::Process
                 | Route::DeliveryRetry
+                | Route::DeliveryDiscard
                 | Route::Pause
                 | Route::Resume
                 | Route::SnapshotAccept
@@ -234,6 +235,7 @@ impl Site {
             Route::Changes => admin::changes(self, request.uri().query()).await,
             Route::Deliveries => admin::deliveries(self, request.uri().query()).await,
             Route::DeliveryRetry => admin::retry(self, parameter).await,
+            Route::DeliveryDiscard => admin::discard(self, parameter).await,
             Route::Pause => admin::pause(self, true).await,
             Route::Resume => admin::pause(self, false).await,
             Route::SnapshotAccept => admin::accept_snapshot(self).await,
@@ -274,11 +276,14 @@ fn public(path: &str) -> Option<(Route, &str)> {
 }
 
 fn operators(path: &str) -> Option<(Route, &str)> {
-    if let Some(id) = path
-        .strip_prefix("/deliveries/")
-        .and_then(|rest| rest.strip_suffix("/retry"))
-    {
-        return (!id.is_empty() && !id.contains('/')).then_some((Route::DeliveryRetry, id));
+    if let Some(rest) = path.strip_prefix("/deliveries/") {
+        let (id, order) = rest.split_once('/')?;
+        let route = match order {
+            "retry" => Route::DeliveryRetry,
+            "discard" => Route::DeliveryDiscard,
+            _ => return None,
+        };
+        return (!id.is_empty()).then_some((route, id));
     }
     let route = match path {
         "/changes" => Route::Changes,

@@ -268,6 +268,15 @@ pub struct Retried {
     pub state: DeliveryState,
 }
 
+/// A delivery that will not be made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Discarded {
+    /// `success`.
+    pub status: &'static str,
+    pub id: i64,
+    pub state: DeliveryState,
+}
+
 /// Whether cycles and deliveries rest.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Paused {

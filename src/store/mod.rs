@@ -33,7 +33,7 @@ pub use cycles::{Committed, CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite
 pub use error::{OpenError, StoreError};
 pub use export::{Draft, ExportError, Exporter, Prepared};
 pub use outbox::{
-    Claimed, DeliveryQuery, DeliveryRow, NewDelivery, OutboxCount, Portion, Settlement,
+    Claimed, DeliveryQuery, DeliveryRow, Discard, NewDelivery, OutboxCount, Portion, Settlement,
 };
 pub use reader::Audience;
 pub use records::{ChangeQuery, ChangeRow, CycleRecord, Deliveries, RecordedChanges, trigger_data};

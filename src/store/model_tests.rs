@@ -42,6 +42,8 @@ enum Op {
     Settle(End),
     /// A person retries the oldest dead delivery.
     Retry,
+    /// A person discards the oldest delivery in this state.
+    Discard(DeliveryState),
     Pass(u32),
     Pause(bool),
     Restart,
@@ -78,6 +80,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => portion.prop_map(Op::Claim),
         4 => end.prop_map(Op::Settle),
         1 => Just(Op::Retry),
+        1 => prop::sample::select(DeliveryState::ALL).prop_map(Op::Discard),
         2 => (1..30_u32).prop_map(Op::Pass),
         1 => (WEEK - 20..WEEK + 20).prop_map(Op::Pass),
         1 => any::<bool>().prop_map(Op::Pause),
@@ -258,6 +261,7 @@ impl Pair {
                         (DeliveryState::Pending, 0, self.model.now);
                 }
             }
+            Op::Discard(state) => self.discard(state).await,
             Op::Pass(seconds) => self.model.now += f64::from(seconds),
             Op::Pause(paused) => {
                 self.store.set_paused(paused).await.unwrap();
@@ -410,6 +414,23 @@ impl Pair {
             traceparent: None,
         };
         self.store.commit_cycle(write).await.unwrap();
+    }
+
+    async fn discard(&mut self, state: DeliveryState) {
+        let Some(id) = self.model.first(state) else {
+            return;
+        };
+        let discarded = self.store.discard(id, self.model.now).await.unwrap();
+        match state {
+            DeliveryState::Pending | DeliveryState::Dead => {
+                assert!(matches!(discarded, Some(Discard::Done(_))), "{discarded:?}");
+                self.model.rows[usize::try_from(id).unwrap() - 1].state = DeliveryState::Discarded;
+            }
+            _ => assert!(
+                matches!(discarded, Some(Discard::Refused(_))),
+                "{discarded:?}"
+            ),
+        }
     }
 
     async fn settle(&mut self, end: End) {

@@ -71,6 +71,9 @@ pub struct Deliveries {
     /// Replaced by a newer state before they were delivered.
     #[serde(default)]
     pub superseded: usize,
+    /// Not to be delivered, as a person decided.
+    #[serde(default)]
+    pub discarded: usize,
 }
 
 /// A change with its place in the store.
@@ -167,6 +170,7 @@ fn with_deliveries(c: &Connection, text: &str) -> Result<CycleRecord, StoreError
             "delivered" => record.deliveries.delivered += count,
             "dead" => record.deliveries.dead += count,
             "superseded" => record.deliveries.superseded += count,
+            "discarded" => record.deliveries.discarded += count,
             _ => record.deliveries.pending += count,
         }
     }

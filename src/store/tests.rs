@@ -300,6 +300,68 @@ async fn a_row_that_ends_the_program_each_time_ends_too() {
 }
 
 #[tokio::test]
+async fn what_a_person_discards_is_over_and_makes_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), 10).unwrap();
+    let files = vec![file(1, "a", 1), file(1, "b", 2), file(2, "a", 3)];
+    store
+        .commit_cycle(cycle(1, 0, success(files)))
+        .await
+        .unwrap();
+    let claimed = store.claim(&ASSETS, 10.0, due(9)).await.unwrap();
+    let ids: Vec<i64> = claimed.iter().map(|one| one.id).collect();
+    assert_eq!(ids, [1, 3], "the second of a match waits for the first");
+    let refused = store.discard(1, 11.0).await.unwrap();
+    assert!(matches!(refused, Some(Discard::Refused(row)) if row.state == "running"));
+    let dead = Settlement::Dead {
+        error: "x".to_owned(),
+    };
+    store.settle(1, 11.0, dead).await.unwrap();
+    for (id, was) in [(1, "dead"), (2, "pending")] {
+        let done = store.discard(id, 12.0).await.unwrap();
+        assert!(
+            matches!(done, Some(Discard::Done(row)) if (row.id, row.state.as_str()) == (id, was))
+        );
+        let row = store.delivery(id).await.unwrap().unwrap();
+        assert_eq!((row.state.as_str(), row.next_attempt), ("discarded", None));
+        let again = store.discard(id, 12.0).await.unwrap();
+        assert!(matches!(again, Some(Discard::Refused(_))), "{again:?}");
+        assert!(!store.retry_dead(id, 12.0).await.unwrap());
+    }
+    assert_eq!(store.discard(99, 12.0).await.unwrap(), None);
+    assert_eq!(store.next_due(&ASSETS).await.unwrap(), None);
+    let planned = store.planned(vec![1, 2]).await.unwrap();
+    let of = |id, kind: &str| planned[&(id, kind.to_owned())];
+    assert_eq!(
+        (of(1, "a"), of(1, "b")),
+        (None, None),
+        "made at the next change"
+    );
+    assert_eq!(of(2, "a"), Some([3; 16]));
+    // No longer than the history holds its cycle, and at once without one.
+    for n in 2..=7 {
+        store
+            .commit_cycle(cycle(n, 0, success(vec![])))
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.delivery(1).await.unwrap(), None);
+    store
+        .enqueue(vec![file(9, "a", 1)], None, (13.0, 13.0))
+        .await
+        .unwrap();
+    let alone = store.claim(&ASSETS, 5.0, due(1)).await.unwrap();
+    assert_eq!(alone, [], "not due yet");
+    let rows = store.deliveries(DeliveryQuery {
+        limit: 1,
+        ..Default::default()
+    });
+    let id = rows.await.unwrap()[0].id;
+    store.discard(id, 14.0).await.unwrap();
+    assert_eq!(store.delivery(id).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_not_before_that_the_schedule_does_not_have_is_due_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), 10).unwrap();

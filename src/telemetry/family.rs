@@ -111,6 +111,7 @@ impl Endpoint {
         Route::ALL.iter().map(|&route| match route {
             Route::Process
             | Route::DeliveryRetry
+            | Route::DeliveryDiscard
             | Route::Pause
             | Route::Resume
             | Route::SnapshotAccept

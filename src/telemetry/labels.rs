@@ -134,6 +134,8 @@ labels! {
         Deliveries => "/deliveries",
         /// `/deliveries/{id}/retry`
         DeliveryRetry => "/deliveries/{id}/retry",
+        /// `/deliveries/{id}/discard`
+        DeliveryDiscard => "/deliveries/{id}/discard",
         /// `/pause`
         Pause => "/pause",
         /// `/resume`
@@ -372,6 +374,8 @@ labels! {
         Superseded => "superseded",
         /// Given up.
         Dead => "dead",
+        /// Not to be delivered, as a person decided.
+        Discarded => "discarded",
     }
 }
 

@@ -48,6 +48,7 @@ async fn a_token_opens_the_administration_and_nothing_else_does() {
         "/resume",
         "/snapshot/accept",
         "/deliveries/1/retry",
+        "/deliveries/1/discard",
     ] {
         assert_eq!(daemon.command(command).await.0, 401, "{command}");
     }

@@ -1,5 +1,6 @@
 //! The commands for operators: the real binary asks the real daemon, or one that answers oddly.
 
+mod discards;
 mod errors;
 mod filters;
 mod observability;
@@ -277,7 +278,7 @@ async fn what_was_given_up_is_listed_and_retried() {
     ");
     let status = told(&daemon, &["status"]);
     assert!(
-        status.contains("deliveries    3 dead, 0 delivered, 0 pending"),
+        status.contains("deliveries    3 dead, 0 delivered, 0 discarded, 0 pending"),
         "{status}"
     );
     assert!(
@@ -309,7 +310,7 @@ async fn what_was_given_up_is_listed_and_retried() {
         .await;
     assert_eq!(
         told(&daemon, &["deliveries", "retry", "--all-dead"]),
-        "No delivery is dead.\n"
+        "No such delivery is dead.\n"
     );
     let ended = ask(&daemon, &["deliveries", "retry", "1"]);
     assert_eq!(ended.code, 1);

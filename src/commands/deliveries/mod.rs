@@ -1,7 +1,9 @@
 //! `deliveries`: the outbox.
 
+mod discard;
 mod list;
 mod retry;
+mod which;
 
 use clap::Subcommand;
 
@@ -14,6 +16,8 @@ pub enum Command {
     List(list::Arguments),
     /// Give dead deliveries a new life
     Retry(retry::Arguments),
+    /// End deliveries that nobody is to have any more
+    Discard(discard::Arguments),
 }
 
 /// Does it.
@@ -24,5 +28,6 @@ pub fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::List(arguments) => list::run(arguments),
         Command::Retry(arguments) => retry::run(arguments),
+        Command::Discard(arguments) => discard::run(arguments),
     }
 }

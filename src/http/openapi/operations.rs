@@ -295,6 +295,14 @@ pub fn operators(schemas: &mut SchemaGenerator) -> Vec<Operation> {
         .problems(&[404, 409])
         .with([path_id(number())]),
         Operation::post(
+            Route::DeliveryDiscard,
+            "discard",
+            "End a delivery that is dead or pending: nobody gets it any more",
+            of::<view::Discarded>(schemas),
+        )
+        .problems(&[404, 409])
+        .with([path_id(number())]),
+        Operation::post(
             Route::Pause,
             "pause",
             "Stop cycles and deliveries; triggers are accepted all the same",

@@ -145,6 +145,15 @@ pub struct DeliveryRow {
     pub last_error: Option<String>,
 }
 
+/// What became of the wish to discard a delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Discard {
+    /// It is discarded; this is how it was.
+    Done(DeliveryRow),
+    /// It is under way or came to its end before, as this says, and nothing was done.
+    Refused(DeliveryRow),
+}
+
 /// How many entries of the outbox are in a state, and since when the oldest is there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutboxCount {
@@ -303,6 +312,15 @@ impl Store {
     /// When the store cannot write.
     pub async fn retry_dead(&self, id: i64, now: f64) -> Result<bool, StoreError> {
         self.write(move |tx, _| work::retry_dead(tx, id, now)).await
+    }
+
+    /// Ends a delivery that is dead or waits, as a person decided: it is never delivered, and what was
+    /// to be told is gone. None if there is no delivery with this id.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn discard(&self, id: i64, now: f64) -> Result<Option<Discard>, StoreError> {
+        self.write(move |tx, _| work::discard(tx, id, now)).await
     }
 
     /// Whether there is a delivery with this id.

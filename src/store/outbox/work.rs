@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Claimed, NewDelivery, Origin, Portion, Settlement};
+use super::{Claimed, Discard, NewDelivery, Origin, Portion, Settlement, query};
 use crate::domain::change::Priority;
 use crate::domain::delivery::{DeliveryState, Destination, Lane, Succession, succession};
 use crate::domain::notify::Stored;
@@ -23,7 +23,7 @@ pub(in crate::store) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM
     AND older.state IN ('pending', 'running'))";
 
 /// Settled entries of cycles that the history no longer holds.
-const FORGOTTEN: &str = "DELETE FROM outbox WHERE state IN ('delivered', 'superseded') \
+const FORGOTTEN: &str = "DELETE FROM outbox WHERE state IN ('delivered', 'superseded', 'discarded') \
     AND NOT EXISTS (SELECT 1 FROM cycles AS c WHERE c.feed = outbox.feed \
     AND c.processing_id = outbox.processing_id)";
 
@@ -312,16 +312,21 @@ fn settled(
         }
         Settlement::Delivered { .. } | Settlement::Dead { .. } => {
             end(tx, id, now, "dead", error)?;
-            // The next change of the match plans it again.
-            tx.prepare_cached(
-                "UPDATE assets SET planned = NULL FROM outbox AS o WHERE o.id = ?1 \
-                 AND assets.feed = o.feed AND assets.match_id = o.match_id \
-                 AND assets.kind = o.kind",
-            )?
-            .execute([id])?;
+            plan_again(tx, id)?;
             Ok(DeliveryState::Dead)
         }
     }
+}
+
+/// The next change of the match plans it again.
+fn plan_again(tx: &Connection, id: i64) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE assets SET planned = NULL FROM outbox AS o WHERE o.id = ?1 \
+         AND assets.feed = o.feed AND assets.match_id = o.match_id \
+         AND assets.kind = o.kind",
+    )?
+    .execute([id])?;
+    Ok(())
 }
 
 fn delivered(
@@ -524,6 +529,32 @@ pub(in crate::store) fn retry_dead(tx: &Connection, id: i64, now: f64) -> Result
     Ok(revived > 0)
 }
 
+pub(in crate::store) fn discard(
+    tx: &Connection,
+    id: i64,
+    now: f64,
+) -> Result<Option<Discard>, StoreError> {
+    let before = tx
+        .prepare_cached(&format!("{} WHERE id = ?1", query::DELIVERY))?
+        .query_row([id], query::delivery_row)
+        .optional()?;
+    let Some(before) = before else {
+        return Ok(None);
+    };
+    let state = DeliveryState::from_label(&before.state);
+    if !matches!(state, Some(DeliveryState::Dead | DeliveryState::Pending)) {
+        return Ok(Some(Discard::Refused(before)));
+    }
+    tx.prepare_cached(
+        "UPDATE outbox SET state = 'discarded', settled = ?2, payload = NULL WHERE id = ?1",
+    )?
+    .execute(params![id, now])?;
+    plan_again(tx, id)?;
+    tx.prepare_cached(&format!("{FORGOTTEN} AND id = ?1"))?
+        .execute([id])?;
+    Ok(Some(Discard::Done(before)))
+}
+
 /// Forgets what was settled by cycles that the history no longer holds; dead letters stay.
 pub(in crate::store) fn forget(
     tx: &Connection,
@@ -531,7 +562,7 @@ pub(in crate::store) fn forget(
     oldest_cycle: i64,
 ) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "DELETE FROM outbox WHERE state IN ('delivered', 'superseded') AND processing_id IN \
+        "DELETE FROM outbox WHERE state IN ('delivered', 'superseded', 'discarded') AND processing_id IN \
          (SELECT processing_id FROM cycles WHERE feed = ?1 AND id <= ?2)",
     )?
     .execute(params![feed, oldest_cycle])?;
