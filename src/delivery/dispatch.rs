@@ -232,6 +232,7 @@ impl Dispatcher {
                     .observe_seconds((destination,), latency);
                 tracing::info!(
                     delivery = id,
+                    destination = %self.lane,
                     match_id = claimed.match_id,
                     kind,
                     attempts,
@@ -246,6 +247,7 @@ impl Dispatcher {
                 self.metrics.dead_letters_made.inc((destination, reason));
                 tracing::error!(
                     delivery = id,
+                    destination = %self.lane,
                     match_id = claimed.match_id,
                     kind,
                     attempts,
@@ -257,6 +259,7 @@ impl Dispatcher {
                 end(DeliveryResult::Superseded);
                 tracing::info!(
                     delivery = id,
+                    destination = %self.lane,
                     kind,
                     attempts,
                     "a failed delivery is superseded by a newer one"
@@ -268,6 +271,7 @@ impl Dispatcher {
                 attempt(AttemptResult::Retry);
                 tracing::warn!(
                     delivery = id,
+                    destination = %self.lane,
                     match_id = claimed.match_id,
                     kind,
                     attempts,
