@@ -13,7 +13,7 @@ use super::snapshot::{self, MatchWrites};
 use super::triggers::{self, TriggerState};
 use super::writer::Counters;
 use crate::domain::change::Change;
-use crate::domain::delivery::Destination;
+use crate::domain::delivery::{DIGEST, Destination};
 
 /// Changes that are kept for `/changes`.
 const KEPT_CHANGES: i64 = 100_000;
@@ -284,10 +284,7 @@ fn commit(
                 due: write.due,
                 traceparent: write.traceparent.as_deref(),
             };
-            for delivery in deliveries {
-                let count = outbox::insert(tx, feed, &origin, delivery)?;
-                *superseded.entry(delivery.lane.kind).or_default() += count;
-            }
+            superseded = store_deliveries(tx, feed, &origin, deliveries)?;
             release(tx, feed)?;
             triggers::serve(tx, counters, feed, write.upto, id, TriggerState::Done)?;
         }
@@ -306,6 +303,29 @@ fn commit(
         given_up,
         superseded,
     })
+}
+
+/// Digests come last: what waits of one match then tells first what came first. Returns how many older
+/// deliveries newer ones took the place of.
+fn store_deliveries(
+    tx: &Connection,
+    feed: &str,
+    origin: &outbox::Origin<'_>,
+    deliveries: &[NewDelivery],
+) -> Result<BTreeMap<Destination, usize>, StoreError> {
+    let mut superseded = BTreeMap::new();
+    let is_digest = |one: &&NewDelivery| one.kind == DIGEST;
+    let (digests, others): (Vec<_>, Vec<_>) = deliveries.iter().partition(is_digest);
+    for group in [others, digests] {
+        for delivery in &group {
+            let count = outbox::insert(tx, feed, origin, delivery)?;
+            *superseded.entry(delivery.lane.kind).or_default() += count;
+        }
+        for (lane, count) in outbox::sort_out(tx, feed, &group, origin.at)? {
+            *superseded.entry(lane.kind).or_default() += count;
+        }
+    }
+    Ok(superseded)
 }
 
 fn write_snapshot(tx: &Connection, feed: &str, new: &SnapshotWrite) -> Result<(), StoreError> {

@@ -25,6 +25,8 @@ mod triggers;
 mod writer;
 
 #[cfg(test)]
+mod digest_tests;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod tests;

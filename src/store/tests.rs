@@ -12,7 +12,7 @@ const ASSETS: Lane = Lane {
     name: None,
 };
 
-fn open(folder: &Path, queue_capacity: usize) -> Result<Store, OpenError> {
+pub(super) fn open(folder: &Path, queue_capacity: usize) -> Result<Store, OpenError> {
     Store::open(
         folder,
         Limits {
@@ -41,7 +41,7 @@ fn name(byte: u8) -> RequestName {
     }
 }
 
-fn cycle(n: u64, upto: i64, end: CycleEnd) -> CycleWrite {
+pub(super) fn cycle(n: u64, upto: i64, end: CycleEnd) -> CycleWrite {
     let record = CycleRecord {
         processing_id: format!("webhook_0_{n}"),
         ..CycleRecord::default()
@@ -56,7 +56,7 @@ fn cycle(n: u64, upto: i64, end: CycleEnd) -> CycleWrite {
     }
 }
 
-fn success(deliveries: Vec<NewDelivery>) -> CycleEnd {
+pub(super) fn success(deliveries: Vec<NewDelivery>) -> CycleEnd {
     CycleEnd::Success {
         snapshot: None,
         changes: vec![],
@@ -64,7 +64,7 @@ fn success(deliveries: Vec<NewDelivery>) -> CycleEnd {
     }
 }
 
-fn due(limit: usize) -> Portion {
+pub(super) fn due(limit: usize) -> Portion {
     Portion { limit, ahead: 0 }
 }
 
@@ -809,8 +809,8 @@ async fn recipients_do_not_wait_for_one_another() {
         [
             told("anna", 7, "message"),
             told("bo", 7, "message"),
-            told("bo", 0, "digest"),
             told("bo", 0, "alert"),
+            told("bo", 0, "digest"),
         ],
         "all but the second of one match to one reader"
     );
@@ -938,7 +938,7 @@ async fn one_change_set_follows_another_and_a_lane_that_is_gone_gives_up() {
     assert!(store.retry_dead(dead[0].id, now).await.unwrap());
 }
 
-fn news(match_id: i64, before: &str, now: &str) -> NewDelivery {
+pub(super) fn news(match_id: i64, before: &str, now: &str) -> NewDelivery {
     use crate::domain::change::Category;
     use crate::domain::notify::{Language, MatchNews, Message, News, Stored};
     let news = News {
@@ -1112,10 +1112,13 @@ async fn a_long_line_of_sets_and_a_long_history_are_looked_at_in_no_time() {
     };
     let open = plan(&format!(
         "SELECT min(next_attempt) FROM outbox AS o WHERE feed = ?1 AND destination = ?2 \
-         AND state = 'pending' AND {}",
-        outbox::FIRST_OF_ITS_MATCH
+         AND state = 'pending' AND {} AND {}",
+        outbox::FIRST_OF_ITS_MATCH,
+        outbox::IN_TURN
     ));
     assert!(open.contains("outbox_open"), "{open}");
+    let under_way = "SEARCH other USING INDEX outbox_counts (feed=? AND destination=? AND state=?)";
+    assert!(open.contains(under_way), "{open}");
     let counts = plan(outbox::COUNTS);
     assert!(counts.contains("COVERING INDEX outbox_counts"), "{counts}");
 }

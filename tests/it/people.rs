@@ -252,6 +252,58 @@ async fn quiet_hours_and_digests_wait_and_what_is_urgent_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_digest_says_nothing_that_a_message_before_it_made_untrue() {
+    let mut hook = Inbox::start(Act::status(204));
+    let document = format!(
+        "[[channel]]\nname = 'hook'\nkind = 'webhook'\nurl = '{}'\nallow_private = true\n\
+         [[stakeholder]]\nid = 'kim'\nrole = 'coordinator'\nminimum_priority = 'low'\n\
+         channels = ['hook']\ndigest = 'daily'\ndigest_at = '20:00'\n",
+        hook.url("/hook")
+    );
+    // Eleven in the morning in Stockholm.
+    let clock = Clock::starting_at("2030-06-01T09:00:00Z".parse().unwrap());
+    let daemon = Daemon::start_with(clock, &[("NOTIFICATIONS", document.as_str())]).await;
+    let on =
+        |id: i64, kickoff: &str, day: &str| with(moved(id, kickoff), json!({ "speldatum": day }));
+    let far = "2030-06-20";
+    let planned = [
+        on(1, "18:00", far),
+        on(2, "18:00", far),
+        on(3, "18:00", far),
+    ];
+    daemon.look(list(&planned)).await;
+    daemon.clock.pass(Duration::from_hours(10));
+    daemon.command("/resume").await;
+    let told = hook.posts(1).await;
+    let of = |event: &Value| event["data"]["matches"].as_array().unwrap().clone();
+    assert_eq!(of(&told[0]).len(), 3, "{told:#?}");
+    // All three move; then the first is put off to the same evening, and the second moves back.
+    let later = [
+        on(1, "18:30", far),
+        on(2, "18:30", far),
+        on(3, "18:30", far),
+    ];
+    daemon.look(list(&later)).await;
+    let today = "2030-06-01";
+    let last = [
+        on(1, "21:45", today),
+        on(2, "18:00", far),
+        on(3, "18:30", far),
+    ];
+    daemon.look(list(&last)).await;
+    let told = hook.posts(2).await;
+    assert_eq!(kickoffs(&told[1]), ("18:00", "21:45"), "all of it at once");
+    let daemon = daemon.restart().await;
+    daemon.clock.pass(Duration::from_hours(24));
+    daemon.command("/resume").await;
+    let told = hook.posts(3).await;
+    let left = of(&told[2]);
+    let ids: Vec<&Value> = left.iter().map(|one| &one["match"]["match_id"]).collect();
+    assert_eq!(ids, [3], "{told:#?}");
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_referee_gets_a_mail_about_the_own_match_also_when_the_server_was_away() {
     let mut server = SmtpServer::start(&[]);
     let document = format!(

@@ -4,6 +4,7 @@
 //! one of the same match as long as it was not sent. It holds names and values as they are; only when
 //! it is sent is it put into words, for one language and one form.
 
+mod beside;
 mod clean;
 mod gather;
 mod joined;
@@ -13,6 +14,7 @@ mod stored;
 pub mod webhook;
 mod wording;
 
+pub use beside::OpenDigest;
 pub use message::{
     AlertKind, AlertNews, Language, MatchNews, Message, MessageKind, News, Person, Status, Subject,
 };

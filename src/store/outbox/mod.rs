@@ -1,6 +1,7 @@
 //! The outbox: what must be delivered, in order per (destination, match), until it is delivered,
 //! superseded or given up.
 
+mod beside;
 mod query;
 mod work;
 
@@ -222,10 +223,10 @@ impl Store {
     pub async fn next_due(&self, lane: &Lane) -> Result<Option<f64>, StoreError> {
         let key = lane.key();
         self.read(move |c, feed| {
-            let first = work::FIRST_OF_ITS_MATCH;
+            let (first, in_turn) = (work::FIRST_OF_ITS_MATCH, work::IN_TURN);
             Ok(c.prepare_cached(&format!(
                 "SELECT min(next_attempt) FROM outbox AS o WHERE feed = ?1 AND destination = ?2 \
-                 AND state = 'pending' AND {first}"
+                 AND state = 'pending' AND {first} AND {in_turn}"
             ))?
             .query_row(params![feed, key], |row| row.get(0))?)
         })
@@ -416,7 +417,8 @@ impl Store {
 /// Avatars that are kept for another use.
 const KEPT_AVATARS: i64 = 200;
 
+pub(super) use beside::sort_out;
 pub(super) use work::{forget, insert};
 
 #[cfg(test)]
-pub(super) use {query::COUNTS, work::FIRST_OF_ITS_MATCH};
+pub(super) use {query::COUNTS, work::FIRST_OF_ITS_MATCH, work::IN_TURN};

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::beside;
 use super::{Claimed, Discard, NewDelivery, Origin, Portion, Settlement, query};
 use crate::domain::change::Priority;
 use crate::domain::delivery::{DeliveryState, Destination, Lane, Succession, succession};
@@ -21,6 +22,15 @@ pub(in crate::store) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM
     AND (o.match_id <> 0 OR older.kind = o.kind OR (o.kind IN ('match_updates', 'full_state') \
     AND older.kind IN ('match_updates', 'full_state'))) \
     AND older.state IN ('pending', 'running'))";
+
+/// No digest goes out beside an older message to the same reader that is under way, nor such a
+/// message beside a digest: should the older one fail and be told again, it would come too late. What
+/// merely waits tells of other matches, see `beside`. The entry is called `o`.
+pub(in crate::store) const IN_TURN: &str = "(o.kind NOT IN ('message', 'digest') OR NOT EXISTS ( \
+    SELECT 1 FROM outbox AS other WHERE other.state = 'running' \
+    AND other.destination = o.destination AND other.feed = o.feed \
+    AND other.recipient = o.recipient AND other.id < o.id \
+    AND other.kind = CASE o.kind WHEN 'message' THEN 'digest' ELSE 'message' END))";
 
 /// Settled entries of cycles that the history no longer holds.
 const FORGOTTEN: &str = "DELETE FROM outbox WHERE state IN ('delivered', 'superseded', 'discarded') \
@@ -235,7 +245,7 @@ fn take(
          recipient FROM outbox AS o WHERE feed = ?1 AND destination = ?2 AND state = 'pending' \
          {which} AND next_attempt <= ?4 \
          AND (next_attempt <= ?3 OR not_before IS NULL OR attempts > 0) \
-         AND {FIRST_OF_ITS_MATCH} ORDER BY next_attempt, id LIMIT ?5"
+         AND {FIRST_OF_ITS_MATCH} AND {IN_TURN} ORDER BY next_attempt, id LIMIT ?5"
     ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![feed, lane, now, horizon, limit], |row| {
@@ -272,9 +282,31 @@ pub(in crate::store) fn settle(
     settlement: &Settlement,
 ) -> Result<DeliveryState, StoreError> {
     let state = settled(tx, id, now, settlement)?;
+    let is_told_elsewhere = state == DeliveryState::Pending && {
+        beside::again(tx, id, now)?;
+        is_superseded(tx, id)?
+    };
+    forget_if_old(tx, id)?;
+    Ok(match is_told_elsewhere {
+        true => DeliveryState::Superseded,
+        false => state,
+    })
+}
+
+/// Also where it is forgotten already.
+fn is_superseded(tx: &Connection, id: i64) -> Result<bool, StoreError> {
+    let state = tx
+        .prepare_cached("SELECT state FROM outbox WHERE id = ?1")?
+        .query_row([id], |row| Ok(lossy(row.get_ref(0)?)))
+        .optional()?;
+    Ok(state.is_none_or(|state| state == DeliveryState::Superseded.label()))
+}
+
+/// Forgets an entry that is settled, if the history no longer holds its cycle.
+pub(super) fn forget_if_old(tx: &Connection, id: i64) -> Result<(), StoreError> {
     tx.prepare_cached(&format!("{FORGOTTEN} AND id = ?1"))?
         .execute([id])?;
-    Ok(state)
+    Ok(())
 }
 
 fn settled(
@@ -289,8 +321,11 @@ fn settled(
         | Settlement::Back { error }
         | Settlement::Dead { error } => error,
     };
+    if beside::digest(tx, id, now)? > 0 && is_superseded(tx, id)? {
+        return Ok(DeliveryState::Superseded);
+    }
     if gives_way(tx, id, now, settlement)? {
-        end(tx, id, now, "superseded", error)?;
+        end(tx, id, now, "superseded", Some(error))?;
         return Ok(DeliveryState::Superseded);
     }
     match settlement {
@@ -311,7 +346,7 @@ fn settled(
             Ok(DeliveryState::Pending)
         }
         Settlement::Delivered { .. } | Settlement::Dead { .. } => {
-            end(tx, id, now, "dead", error)?;
+            end(tx, id, now, "dead", Some(error))?;
             plan_again(tx, id)?;
             Ok(DeliveryState::Dead)
         }
@@ -350,7 +385,13 @@ fn delivered(
 }
 
 /// A dead letter keeps its payload: a person may retry it.
-fn end(tx: &Connection, id: i64, now: f64, state: &str, error: &str) -> Result<(), StoreError> {
+pub(super) fn end(
+    tx: &Connection,
+    id: i64,
+    now: f64,
+    state: &str,
+    error: Option<&str>,
+) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outbox SET state = ?2, settled = ?3, last_error = ?4, \
          payload = CASE ?2 WHEN 'dead' THEN payload END WHERE id = ?1",
@@ -506,7 +547,7 @@ pub(in crate::store) fn give_up_strays(
         if !lanes.contains(&key)
             && let Some(lane) = Lane::from_key(&key)
         {
-            end(tx, id, now, "dead", STRAY)?;
+            end(tx, id, now, "dead", Some(STRAY))?;
             strays.push(lane.kind);
         }
     }
@@ -526,6 +567,7 @@ pub(in crate::store) fn retry_dead(tx: &Connection, id: i64, now: f64) -> Result
          AND assets.kind = o.kind",
     )?
     .execute([id])?;
+    beside::again(tx, id, now)?;
     Ok(revived > 0)
 }
 

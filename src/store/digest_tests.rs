@@ -1,0 +1,199 @@
+//! What becomes of digests and of single messages to the same reader.
+
+use super::tests::{cycle, due, news, open, success};
+use super::*;
+use crate::domain::change::Priority;
+use crate::domain::delivery::{DIGEST, DeliveryState, Destination, Lane};
+use crate::domain::notify::{Message, MessageKind, Stored};
+
+const MORNING: f64 = 50_000.0;
+
+/// A digest of new kick-offs, for the morning.
+fn digest(told: &[(i64, &str, &str)]) -> NewDelivery {
+    let message = |&(id, before, now): &(i64, &str, &str)| -> Message {
+        serde_json::from_str(&news(id, before, now).payload).unwrap()
+    };
+    let all: Vec<Message> = told.iter().map(message).collect();
+    let whole = Message {
+        kind: MessageKind::Digest,
+        matches: all.iter().flat_map(|one| one.matches.clone()).collect(),
+        ..all[0].clone()
+    };
+    let Stored { payload, priority } = Stored::of(&whole);
+    NewDelivery {
+        match_id: 0,
+        kind: DIGEST.to_owned(),
+        priority,
+        not_before: Some(MORNING),
+        payload,
+        ..news(0, "", "")
+    }
+}
+
+struct Told {
+    _folder: tempfile::TempDir,
+    store: Store,
+    cycles: u64,
+}
+
+impl Told {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            store: open(folder.path(), 10).unwrap(),
+            _folder: folder,
+            cycles: 0,
+        }
+    }
+
+    /// One look at the list found this. Returns what newer ones took the place of.
+    async fn finds(&mut self, found: Vec<NewDelivery>) -> usize {
+        self.cycles += 1;
+        let end = success(found);
+        let committed = self.store.commit_cycle(cycle(self.cycles, 1, end)).await;
+        committed.unwrap().superseded.values().sum()
+    }
+
+    async fn takes(&self, now: f64) -> Vec<Claimed> {
+        let mail: Lane = Destination::Mail.into();
+        self.store.claim(&mail, now, due(9)).await.unwrap()
+    }
+
+    async fn settles(&self, one: &Claimed, settlement: Settlement) -> DeliveryState {
+        let settled = self.store.settle(one.id, MORNING, settlement).await;
+        settled.unwrap()
+    }
+
+    async fn fails(&self, one: &Claimed, again: f64) -> DeliveryState {
+        let error = "no".to_owned();
+        self.settles(one, Settlement::Retry { at: again, error })
+            .await
+    }
+
+    async fn arrives(&self, one: &Claimed) {
+        self.settles(one, Settlement::Delivered { url: None }).await;
+    }
+}
+
+/// `kind match before-now …` of each.
+fn says(claimed: &[Claimed]) -> Vec<String> {
+    let one = |claimed: &Claimed| {
+        let message: Message = serde_json::from_str(&claimed.payload).unwrap();
+        let told = message.matches.iter().map(|one| {
+            let news = &one.news[0];
+            let (before, now) = (news.before().unwrap(), news.now().unwrap());
+            format!(" {} {before}-{now}", one.match_id)
+        });
+        format!("{}{}", claimed.kind, told.collect::<String>())
+    };
+    claimed.iter().map(one).collect()
+}
+
+#[tokio::test]
+async fn a_later_message_takes_its_match_out_of_the_digest_that_waits() {
+    let mut told = Told::new();
+    let evening = digest(&[(1, "18", "19"), (2, "12", "13")]);
+    let other = NewDelivery {
+        recipient: "bo".to_owned(),
+        ..evening.clone()
+    };
+    told.finds(vec![evening, other]).await;
+    told.finds(vec![news(1, "19", "20"), news(3, "8", "9")])
+        .await;
+    let now = told.takes(10.0).await;
+    assert_eq!(says(&now), ["message 1 18-20", "message 3 8-9"]);
+    for one in &now {
+        told.arrives(one).await;
+    }
+    let morning = told.takes(MORNING).await;
+    let whole = "digest 1 18-19 2 12-13";
+    assert_eq!(says(&morning), ["digest 2 12-13", whole], "bo got no other");
+    let priority: Message = serde_json::from_str(&morning[0].payload).unwrap();
+    assert_eq!(priority.priority, Priority::High);
+}
+
+#[tokio::test]
+async fn what_was_put_back_is_told_by_neither() {
+    let mut told = Told::new();
+    told.finds(vec![digest(&[(1, "18", "19")])]).await;
+    let superseded = told.finds(vec![news(1, "19", "18")]).await;
+    assert_eq!(superseded, 2);
+    assert_eq!(says(&told.takes(MORNING).await), Vec::<String>::new());
+    let mail: Lane = Destination::Mail.into();
+    assert_eq!(told.store.next_due(&mail).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_comes_for_a_digest_goes_with_a_message_that_waits_for_its_next_try() {
+    let mut told = Told::new();
+    told.finds(vec![news(1, "18", "19")]).await;
+    let first = told.takes(10.0).await;
+    let state = told.fails(&first[0], 2.0 * MORNING).await;
+    assert_eq!(state, DeliveryState::Pending);
+    let both = digest(&[(1, "19", "20"), (2, "12", "13")]);
+    told.finds(vec![both]).await;
+    assert_eq!(says(&told.takes(MORNING - 1.0).await), Vec::<String>::new());
+    let mut morning = told.takes(MORNING).await;
+    morning.sort_by_key(|one| one.match_id);
+    assert_eq!(says(&morning), ["digest 2 12-13", "message 1 18-20"]);
+    let keys = [&first[0], &morning[1]].map(Claimed::idempotency_key);
+    assert_ne!(keys[0], keys[1], "the first may have arrived");
+}
+
+#[tokio::test]
+async fn a_message_waits_for_the_digest_that_is_under_way_and_tells_what_that_did_not() {
+    for arrives in [true, false] {
+        let mut told = Told::new();
+        let both = digest(&[(1, "18", "19"), (2, "12", "13")]);
+        told.finds(vec![both]).await;
+        let morning = told.takes(MORNING).await;
+        told.finds(vec![news(1, "19", "20")]).await;
+        assert_eq!(told.takes(MORNING).await, [], "it may come too late");
+        let mail: Lane = Destination::Mail.into();
+        assert_eq!(told.store.next_due(&mail).await.unwrap(), None);
+        if arrives {
+            told.arrives(&morning[0]).await;
+            assert_eq!(says(&told.takes(MORNING).await), ["message 1 19-20"]);
+            continue;
+        }
+        // Another digest waits by then.
+        told.finds(vec![digest(&[(1, "20", "21"), (3, "8", "9")])])
+            .await;
+        let state = told.fails(&morning[0], MORNING).await;
+        assert_eq!(state, DeliveryState::Superseded, "by the other");
+        let later = told.takes(MORNING).await;
+        let both = ["message 1 18-21", "digest 2 12-13 3 8-9"];
+        assert_eq!(says(&later), both);
+    }
+}
+
+#[tokio::test]
+async fn a_digest_waits_for_a_message_that_is_under_way() {
+    for arrives in [true, false] {
+        let mut told = Told::new();
+        told.finds(vec![news(1, "18", "19")]).await;
+        let first = told.takes(10.0).await;
+        told.finds(vec![digest(&[(1, "19", "20")])]).await;
+        assert_eq!(told.takes(MORNING).await, [], "the message may come later");
+        if arrives {
+            told.arrives(&first[0]).await;
+            assert_eq!(says(&told.takes(MORNING).await), ["digest 1 19-20"]);
+        } else {
+            let state = told.fails(&first[0], MORNING).await;
+            assert_eq!(state, DeliveryState::Superseded);
+            assert_eq!(says(&told.takes(MORNING).await), ["message 1 18-20"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_fails_and_has_nothing_left_is_done() {
+    let mut told = Told::new();
+    told.finds(vec![digest(&[(1, "18", "19")])]).await;
+    let morning = told.takes(MORNING).await;
+    told.finds(vec![news(1, "19", "20")]).await;
+    let state = told.fails(&morning[0], MORNING).await;
+    assert_eq!(state, DeliveryState::Superseded);
+    let later = told.takes(MORNING).await;
+    assert_eq!(says(&later), ["message 1 18-20"]);
+}

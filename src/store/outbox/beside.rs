@@ -1,0 +1,209 @@
+//! Messages of single matches that wait beside a digest for the same reader.
+//!
+//! As long as both wait, what the digest has to tell of such a match goes with the message: so no
+//! reader hears of a match as it was after having heard of it as it is. `work::IN_TURN` sees to it
+//! that neither goes out while an older one of the other kind is under way.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::NewDelivery;
+use super::work::{end, forget_if_old, lossy};
+use crate::domain::delivery::{DIGEST, Lane, MESSAGE};
+use crate::domain::notify::{OpenDigest, Stored};
+use crate::store::error::StoreError;
+
+/// The digest as it waits.
+struct Waiting {
+    feed: String,
+    lane: String,
+    recipient: String,
+    payload: String,
+    due: f64,
+    /// None also where it was tried already.
+    not_before: Option<f64>,
+}
+
+/// Sorts out what waits for those whom these deliveries, just stored, are for. Returns how many are
+/// not to be delivered any more, and of which lanes.
+pub(in crate::store) fn sort_out(
+    tx: &Connection,
+    feed: &str,
+    stored: &[&NewDelivery],
+    now: f64,
+) -> Result<Vec<(Lane, usize)>, StoreError> {
+    let is_read = |one: &&&NewDelivery| matches!(one.kind.as_str(), MESSAGE | DIGEST);
+    let readers: HashSet<_> = stored
+        .iter()
+        .filter(is_read)
+        .map(|one| (&one.lane, one.recipient.as_str()))
+        .collect();
+    let mut superseded = Vec::new();
+    for (lane, recipient) in readers {
+        let count = of_reader(tx, (feed, &lane.key(), recipient), now)?;
+        superseded.push((lane.clone(), count));
+    }
+    Ok(superseded)
+}
+
+/// The same for one reader: a feed, a lane and a recipient.
+fn of_reader(
+    tx: &Connection,
+    (feed, lane, recipient): (&str, &str, &str),
+    now: f64,
+) -> Result<usize, StoreError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT id FROM outbox WHERE feed = ?1 AND destination = ?2 AND match_id = 0 \
+         AND recipient = ?3 AND kind = ?4 AND state = 'pending' ORDER BY id",
+    )?;
+    let digests = statement.query_map(params![feed, lane, recipient, DIGEST], |row| row.get(0))?;
+    let digests: Vec<i64> = digests.collect::<Result<_, _>>()?;
+    let mut superseded = 0;
+    for id in digests {
+        superseded += digest(tx, id, now)?;
+    }
+    Ok(superseded)
+}
+
+/// The same for the reader of an entry that waits again.
+pub(super) fn again(tx: &Connection, id: i64, now: f64) -> Result<(), StoreError> {
+    let reader = tx
+        .prepare_cached(
+            "SELECT feed, destination, recipient FROM outbox \
+             WHERE id = ?1 AND kind IN (?2, ?3) AND state = 'pending'",
+        )?
+        .query_row(params![id, MESSAGE, DIGEST], |row| {
+            let text = |n| Ok::<_, rusqlite::Error>(lossy(row.get_ref(n)?));
+            Ok((text(0)?, text(1)?, text(2)?))
+        })
+        .optional()?;
+    if let Some((feed, lane, recipient)) = reader {
+        of_reader(tx, (&feed, &lane, &recipient), now)?;
+    }
+    Ok(())
+}
+
+/// Has this digest, which is to be told, give away what messages that wait tell. Returns how many
+/// entries are superseded by that.
+pub(super) fn digest(tx: &Connection, id: i64, now: f64) -> Result<usize, StoreError> {
+    let Some(waiting) = read(tx, id)? else {
+        return Ok(0);
+    };
+    let beside = beside(tx, &waiting)?;
+    if beside.is_empty() {
+        return Ok(0);
+    }
+    let Some(mut open) = OpenDigest::read(&waiting.payload) else {
+        return Ok(0);
+    };
+    let (mut given, mut superseded) = (false, 0);
+    for (single, match_id) in beside {
+        if !open.tells_of(match_id) {
+            continue;
+        }
+        let (payload, attempts): (String, i64) = tx
+            .prepare_cached("SELECT payload, attempts FROM outbox WHERE id = ?1")?
+            .query_row([single], |row| Ok((lossy(row.get_ref(0)?), row.get(1)?)))?;
+        let Some(told) = open.give(match_id, &payload, single > id) else {
+            continue;
+        };
+        given = true;
+        match told {
+            None => {
+                supersede(tx, single, now)?;
+                superseded += 1;
+            }
+            Some(told) => superseded += tell(tx, (single, attempts), &told, &waiting, now)?,
+        }
+    }
+    if given {
+        superseded += shrink(tx, id, open, now)?;
+    }
+    Ok(superseded)
+}
+
+fn read(tx: &Connection, id: i64) -> Result<Option<Waiting>, StoreError> {
+    let read = tx
+        .prepare_cached(
+            "SELECT feed, destination, recipient, payload, next_attempt, \
+             CASE attempts WHEN 0 THEN not_before END FROM outbox WHERE id = ?1 AND kind = ?2",
+        )?
+        .query_row(params![id, DIGEST], |row| {
+            Ok(Waiting {
+                feed: lossy(row.get_ref(0)?),
+                lane: lossy(row.get_ref(1)?),
+                recipient: lossy(row.get_ref(2)?),
+                payload: lossy(row.get_ref(3)?),
+                due: row.get(4)?,
+                not_before: row.get(5)?,
+            })
+        });
+    Ok(read.optional()?)
+}
+
+/// Messages that wait for the same reader, each with its match.
+fn beside(tx: &Connection, digest: &Waiting) -> Result<Vec<(i64, i64)>, StoreError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT id, match_id FROM outbox WHERE feed = ?1 AND destination = ?2 \
+         AND recipient = ?3 AND kind = ?4 AND state = 'pending' ORDER BY id",
+    )?;
+    let reader = params![digest.feed, digest.lane, digest.recipient, MESSAGE];
+    let rows = statement.query_map(reader, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Has a message that waits tell this, no later than the digest would have. One that was tried
+/// already may have arrived: what it tells now is a message of its own, with an id of its own.
+/// Returns how many that supersedes.
+fn tell(
+    tx: &Connection,
+    (id, attempts): (i64, i64),
+    told: &Stored,
+    digest: &Waiting,
+    now: f64,
+) -> Result<usize, StoreError> {
+    let mut telling = id;
+    if attempts > 0 {
+        tx.prepare_cached(
+            "INSERT INTO outbox (feed, destination, recipient, match_id, kind, priority, \
+             processing_id, state, created, next_attempt, not_before, traceparent, digest, payload) \
+             SELECT feed, destination, recipient, match_id, kind, priority, processing_id, \
+             'pending', ?2, next_attempt, NULL, traceparent, digest, payload \
+             FROM outbox WHERE id = ?1",
+        )?
+        .execute(params![id, now])?;
+        telling = tx.last_insert_rowid();
+        supersede(tx, id, now)?;
+    }
+    tx.prepare_cached(
+        "UPDATE outbox SET payload = ?2, priority = ?3, \
+         not_before = CASE WHEN ?4 < next_attempt THEN ?5 ELSE not_before END, \
+         next_attempt = min(next_attempt, ?4) WHERE id = ?1",
+    )?
+    .execute(params![
+        telling,
+        told.payload,
+        told.priority.label(),
+        digest.due,
+        digest.not_before
+    ])?;
+    Ok(usize::from(telling != id))
+}
+
+/// Has the digest tell what is left of it. Its id stays: what it no longer tells is told elsewhere,
+/// whether its receiver takes a repeat for new or not.
+fn shrink(tx: &Connection, id: i64, open: OpenDigest, now: f64) -> Result<usize, StoreError> {
+    let Some(Stored { payload, priority }) = open.left() else {
+        supersede(tx, id, now)?;
+        return Ok(1);
+    };
+    tx.prepare_cached("UPDATE outbox SET payload = ?2, priority = ?3 WHERE id = ?1")?
+        .execute(params![id, payload, priority.label()])?;
+    Ok(0)
+}
+
+fn supersede(tx: &Connection, id: i64, now: f64) -> Result<(), StoreError> {
+    end(tx, id, now, "superseded", None)?;
+    forget_if_old(tx, id)
+}
