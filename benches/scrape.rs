@@ -9,6 +9,7 @@ use std::time::Duration;
 use allocation_counter::measure;
 use match_list_processor::telemetry::exemplar::Traced;
 use match_list_processor::telemetry::expose::Form;
+use match_list_processor::telemetry::family::Ended;
 use match_list_processor::telemetry::labels::Outcome;
 use match_list_processor::telemetry::metrics::{About, Metrics};
 use opentelemetry::trace::TraceId;
@@ -34,7 +35,7 @@ fn main() {
         let took = Duration::from_millis(millis);
         metrics
             .cycle_duration
-            .observe((Outcome::Success,), took, traced);
+            .observe(Ended(Outcome::Success), took, traced);
     }
     for (form, name) in [
         (Form::Text, "Prometheus text"),
@@ -60,7 +61,7 @@ fn main() {
             let took = black_box(Duration::from_millis(70));
             metrics
                 .cycle_duration
-                .observe((Outcome::Success,), took, black_box(traced));
+                .observe(Ended(Outcome::Success), took, black_box(traced));
         };
         let used = measure(observe);
         let took = median_of(RUNS / 10, || (0..MANY).for_each(|_| observe())) / MANY;

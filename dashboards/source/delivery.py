@@ -43,8 +43,9 @@ PAGE = page(
             "destination. The objective is 5 minutes.",
             *(query(f"max({quantile(q, 'delivery_latency_seconds', 'destination')})", f"p{int(q * 100)}")
               for q in (0.5, 0.95, 0.99)), unit="s", thresholds=steps(GOOD, (300, BAD))),
-      lines("One attempt, p95", "Time that one attempt to deliver took.",
-            query(quantile(0.95, "delivery_duration_seconds", "destination"), "{{destination}}"), unit="s"))),
+      lines("One attempt, p95", "Time that one attempt to deliver took, by whom it was for. That of each service is "
+            "on the dashboard of HTTP and dependencies.",
+            query(quantile(0.95, "delivery_duration_seconds", "class"), "{{class}}"), unit="s"))),
     ("Attempts",
      (8,
       bars("Deliveries by result", "Deliveries that came to an end: made, replaced by a newer state, or given up.",

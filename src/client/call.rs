@@ -75,13 +75,11 @@ pub async fn observed<T>(
     metrics
         .client_request_duration
         .observe((dependency,), begun.elapsed());
-    let outcome = match &result {
-        Ok(_) => CallResult::Success,
-        Err(error) => {
-            span::fail(span, error.kind);
-            CallResult::from(error.kind)
-        }
-    };
+    let failed = result.as_ref().err().map(|error| error.kind);
+    if let Some(kind) = failed {
+        span::fail(span, kind);
+    }
+    let outcome = CallResult::of(dependency, failed);
     metrics.client_requests.inc((dependency, outcome));
     result
 }

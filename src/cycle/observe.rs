@@ -11,6 +11,7 @@ use super::Report;
 use super::one::{Begun, Cycle};
 use crate::clock::unix_seconds;
 use crate::delivery::ProgressStatus;
+use crate::telemetry::family::Ended;
 use crate::telemetry::labels::{Outcome, Stage};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::span;
@@ -63,7 +64,7 @@ impl Cycle {
         let traced = span::sampled(&begun.span);
         self.metrics
             .cycle_duration
-            .observe((outcome,), begun.started.elapsed(), traced);
+            .observe(Ended(outcome), begun.started.elapsed(), traced);
         if outcome == Outcome::Success {
             self.metrics
                 .cycle_last_success_timestamp

@@ -169,7 +169,7 @@ impl Dispatcher {
             ))
         });
         self.metrics.delivery_duration.observe(
-            (self.lane.kind,),
+            (self.lane.kind.into(),),
             begun.elapsed(),
             span::sampled(&span),
         );

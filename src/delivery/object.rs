@@ -188,7 +188,7 @@ impl ObjectFiles {
 
     fn count(&self, begun: Instant, error: Option<&CallError>) {
         let dependency = Dependency::StorageService;
-        let result = error.map_or(CallResult::Success, |error| CallResult::from(error.kind));
+        let result = CallResult::of(dependency, error.map(|error| error.kind));
         self.metrics.client_requests.inc((dependency, result));
         self.metrics
             .client_request_duration

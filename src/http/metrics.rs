@@ -12,6 +12,7 @@ use super::{Response, answer, json};
 use crate::domain::delivery::{DeliveryState, Destination};
 use crate::store::Store;
 use crate::telemetry::expose::{self, Form};
+use crate::telemetry::labels::Beside;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a scrape waits for the store; then it shows what was read before.
@@ -154,23 +155,24 @@ fn show_outbox(metrics: &Metrics, counts: &[crate::store::OutboxCount]) {
             }
             metrics.deliver_to(destination);
         }
-        let mut oldest = f64::INFINITY;
-        for &state in DeliveryState::ALL {
-            let found = counts
-                .iter()
-                .find(|c| c.destination == destination && c.state == state);
-            let count = found.map_or(0, |found| found.count);
+        let of = |state| {
+            let mut of_destination = counts.iter().filter(|c| c.destination == destination);
+            of_destination.find(|c| c.state == state)
+        };
+        let count = |state| of(state).map_or(0, |found| found.count);
+        let shown = DeliveryState::ALL.iter().copied();
+        for state in shown.filter(|&state| destination.occurs_with(state)) {
+            let count = count(state);
             metrics.outbox_entries.set_size((destination, state), count);
-            match state {
-                DeliveryState::Pending | DeliveryState::Running => {
-                    oldest = found.map_or(oldest, |found| oldest.min(found.oldest));
-                }
-                DeliveryState::Dead => metrics.dead_letters.set_size((destination,), count),
-                DeliveryState::Delivered | DeliveryState::Superseded | DeliveryState::Discarded => {
-                }
-            }
         }
-        let oldest = if oldest.is_finite() { oldest } else { 0.0 };
+        let dead = count(DeliveryState::Dead);
+        metrics.dead_letters.set_size((destination,), dead);
+        let undelivered = [DeliveryState::Pending, DeliveryState::Running];
+        let oldest = undelivered
+            .into_iter()
+            .filter_map(of)
+            .map(|found| found.oldest);
+        let oldest = oldest.min_by(f64::total_cmp).unwrap_or(0.0);
         metrics
             .outbox_oldest_entry_timestamp
             .set((destination,), oldest);

@@ -131,8 +131,7 @@ impl Site {
         };
         let answer = Answer::of(method, counted, response.status());
         self.metrics.http_requests.inc(answer);
-        // A histogram of its own for every pair that a client can think of would be too many.
-        if let Some(endpoint) = Endpoint::serving(method, route) {
+        if let Some(endpoint) = Endpoint::serving(method, counted) {
             let traced = response.extensions().get().copied();
             self.metrics
                 .http_request_duration
@@ -157,16 +156,7 @@ impl Site {
         parameter: &str,
         talk: &Talk,
     ) -> Response {
-        let post = matches!(
-            route,
-            Route::Process
-                | Route::DeliveryRetry
-                | Route::DeliveryDiscard
-                | Route::Pause
-                | Route::Resume
-                | Route::SnapshotAccept
-                | Route::Republish
-        );
+        let post = route.is_posted();
         let allowed = match *request.method() {
             Method::POST => post,
             Method::GET | Method::HEAD => !post,

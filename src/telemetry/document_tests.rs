@@ -31,16 +31,10 @@ fn row(spec: &FamilySpec) -> String {
 fn metrics_document() {
     let mut text = format!(
         "# Metrics\n\nMade from the catalogue in `src/telemetry/metrics.rs` by `{RENEW}`. \
-         Series exist from the start, with the value zero, so that `rate()` and `increase()` see the first \
-         event: all that an alert reads, and all others but these, which come with their first event. A scrape \
-         may cost 1,000 series and 100 KB; what is not in use costs nothing. With all six destinations configured \
-         and every route asked it costs more: about 1,180 series and 110 KB.\n\n\
-         - of a destination or dependency: when the settings name it;\n\
-         - `http_request_duration_seconds` of routes other than `POST /process`;\n\
-         - `http_requests_total` of rare codes and methods;\n\
-         - `client_requests_total` of results other than `success`, `connect`, `timeout`, `status_4xx` and `status_5xx`;\n\
-         - `cycle_stage_failures_total` of rare kinds of errors;\n\
-         - `delivery_duration_seconds` of destinations other than `assets` and `avatars`.\n\n\
+         Every series exists from the start, with the value zero, so that `rate()` and `increase()` see the first \
+         event; those of a destination and its service exist when the settings name it, or something is left for it. \
+         No event makes another one. A scrape costs at most 1,000 series and 100 KB: with every destination configured, everything \
+         counted, and in OpenMetrics with an exemplar in every bucket.\n\n\
          | family | type | labels | what it shows |\n|---|---|---|---|\n"
     );
     for spec in Metrics::new().specs() {

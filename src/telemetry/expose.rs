@@ -226,6 +226,7 @@ pub fn prefers_prometheus(accept: Option<&str>) -> bool {
 mod tests {
     use super::*;
     use crate::domain::delivery::Destination;
+    use crate::telemetry::family::Ended;
     use crate::telemetry::labels::{Dependency, Outcome};
     use std::time::Duration;
 
@@ -317,7 +318,7 @@ mod tests {
             metrics.cycles.inc((outcome,));
             metrics
                 .cycle_duration
-                .observe((outcome,), Duration::from_secs_f64(seconds), None);
+                .observe(Ended(outcome), Duration::from_secs_f64(seconds), None);
         }
         metrics.cycles_with_changes.inc(());
         let _running = metrics.cycles_in_progress.guard(());

@@ -11,7 +11,7 @@ use prometheus::{
 };
 
 use super::exemplar::Exemplars;
-use super::labels::{Code, Label, Method, Route};
+use super::labels::{Beside, Code, Label, Method, Outcome, Route, Timed};
 
 /// The prefix of every family but `process_*`.
 pub const PREFIX: &str = "match_list_processor_";
@@ -70,7 +70,7 @@ impl<A: Label> LabelSet for (A,) {
     }
 }
 
-impl<A: Label, B: Label> LabelSet for (A, B) {
+impl<A: Beside<B>, B: Label> LabelSet for (A, B) {
     fn names() -> Vec<&'static str> {
         vec![A::NAME, B::NAME]
     }
@@ -78,6 +78,7 @@ impl<A: Label, B: Label> LabelSet for (A, B) {
         A::at_start()
             .iter()
             .flat_map(|&a| B::at_start().iter().map(move |&b| (a, b)))
+            .filter(|&(a, b)| a.occurs_with(b))
             .collect()
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
@@ -91,53 +92,48 @@ impl<A: Label, B: Label> LabelSet for (A, B) {
     }
 }
 
-/// Method and route of a request.
+/// Method of a request, and what its route is timed with.
 #[derive(Clone, Copy, Debug)]
-pub struct Endpoint(pub Method, pub Route);
+pub struct Endpoint(pub Method, pub Timed);
 
 impl Endpoint {
-    /// The endpoint that serves this method of a route; HEAD is served as GET is.
+    /// The endpoint that serves this method of a route, if it is timed; HEAD is served as GET is.
     #[must_use]
     pub fn serving(method: Method, route: Route) -> Option<Self> {
-        let method = if method == Method::Head {
-            Method::Get
-        } else {
-            method
-        };
-        Self::existing().find(|one| one.0 == method && one.1 == route)
+        (method.read_as() == served(route)).then_some(())?;
+        Some(Self(method.read_as(), route.timed()?))
     }
+}
 
-    fn existing() -> impl Iterator<Item = Self> {
-        Route::ALL.iter().map(|&route| match route {
-            Route::Process
-            | Route::DeliveryRetry
-            | Route::DeliveryDiscard
-            | Route::Pause
-            | Route::Resume
-            | Route::SnapshotAccept
-            | Route::Republish => Self(Method::Post, route),
-            _ => Self(Method::Get, route),
-        })
+/// The method by which a route is used.
+const fn served(route: Route) -> Method {
+    match route.is_posted() {
+        true => Method::Post,
+        false => Method::Get,
     }
 }
 
 impl LabelSet for Endpoint {
     fn names() -> Vec<&'static str> {
-        vec![Method::NAME, Route::NAME]
+        vec![Method::NAME, Timed::NAME]
     }
-    /// Only the route that has an objective: the others come when they are first asked, as a histogram is
-    /// fourteen series.
     fn zeroes() -> Vec<Self> {
-        vec![Self(Method::Post, Route::Process)]
+        let of_routes = Route::ALL
+            .iter()
+            .filter_map(|&route| Self::serving(served(route), route));
+        let mut all: Vec<Self> = of_routes.collect();
+        all.sort_by_key(|one| one.slot());
+        all.dedup_by_key(|one| one.slot());
+        all
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
         f(&[self.0.text(), self.1.text()])
     }
     fn slots() -> usize {
-        <(Method, Route)>::slots()
+        Method::ALL.len() * Timed::ALL.len()
     }
     fn slot(self) -> Option<usize> {
-        (self.0, self.1).slot()
+        Some(self.0.index() * Timed::ALL.len() + self.1.index())
     }
 }
 
@@ -146,16 +142,16 @@ impl LabelSet for Endpoint {
 pub struct Answer(pub Method, pub Route, pub Code);
 
 impl Answer {
-    /// How an answer is counted: HEAD as GET, and a method that its route does not have as any other.
-    /// Clients could else make series beyond the budget of a scrape.
+    /// How an answer is counted: HEAD as GET, and what has no endpoint, be it for its path or its method,
+    /// as unmatched. Clients could else make series beyond the budget of a scrape.
     #[must_use]
     pub fn of(method: Method, route: Route, code: http::StatusCode) -> Self {
-        let method = match method {
-            _ if code == http::StatusCode::METHOD_NOT_ALLOWED => Method::Other,
-            Method::Head => Method::Get,
-            method => method,
-        };
-        Self(method, route, Code(code))
+        match code {
+            http::StatusCode::METHOD_NOT_ALLOWED => {
+                Self(Method::Other, Route::Unmatched, Code(code))
+            }
+            _ => Self(method.read_as(), route, Code(code)),
+        }
     }
 }
 
@@ -163,37 +159,71 @@ impl LabelSet for Answer {
     fn names() -> Vec<&'static str> {
         vec![Method::NAME, Route::NAME, "code"]
     }
+    /// All that clients can bring about.
     fn zeroes() -> Vec<Self> {
-        let codes = |route| match route {
-            Route::Unmatched => vec![http::StatusCode::NOT_FOUND],
-            Route::Process => vec![
-                http::StatusCode::OK,
-                http::StatusCode::TOO_MANY_REQUESTS,
-                http::StatusCode::SERVICE_UNAVAILABLE,
-            ],
-            Route::Health | Route::Readyz => {
-                vec![http::StatusCode::OK, http::StatusCode::SERVICE_UNAVAILABLE]
-            }
-            _ => vec![http::StatusCode::OK],
-        };
-        Endpoint::existing()
-            .flat_map(|Endpoint(method, route)| {
-                codes(route)
-                    .into_iter()
-                    .map(move |code| Self(method, route, Code(code)))
+        let answers = |&route: &Route| {
+            let methods: &[Method] = match route {
+                Route::Unmatched => &[Method::Get, Method::Post, Method::Other],
+                _ if route.is_posted() => &[Method::Post],
+                _ => &[Method::Get],
+            };
+            let codes = route
+                .codes()
+                .iter()
+                .filter_map(|&code| http::StatusCode::from_u16(code).ok());
+            codes.flat_map(move |code| {
+                methods
+                    .iter()
+                    .map(move |&method| Self(method, route, Code(code)))
             })
+        };
+        let no_method = Self::of(
+            Method::Other,
+            Route::Unmatched,
+            http::StatusCode::METHOD_NOT_ALLOWED,
+        );
+        Route::ALL
+            .iter()
+            .flat_map(answers)
+            .chain([no_method])
             .collect()
     }
     fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
         f(&[self.0.text(), self.1.text(), self.2.text()])
     }
     fn slots() -> usize {
-        <(Method, Route)>::slots()
+        Method::ALL.len() * Route::ALL.len()
     }
     /// Only what is answered in the usual case is worth its place.
     fn slot(self) -> Option<usize> {
         let usual = self.2.0 == http::StatusCode::OK;
-        usual.then(|| (self.0, self.1).slot())?
+        usual.then_some(self.0.index() * Route::ALL.len() + self.1.index())
+    }
+}
+
+/// The outcome of a cycle that ran to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended(pub Outcome);
+
+impl LabelSet for Ended {
+    fn names() -> Vec<&'static str> {
+        vec![Outcome::NAME]
+    }
+    /// A cycle that was cancelled has no end to be timed to.
+    fn zeroes() -> Vec<Self> {
+        let ended = Outcome::ALL
+            .iter()
+            .filter(|&&one| one != Outcome::Cancelled);
+        ended.map(|&outcome| Self(outcome)).collect()
+    }
+    fn with<R>(self, f: impl FnOnce(&[&str]) -> R) -> R {
+        f(&[self.0.text()])
+    }
+    fn slots() -> usize {
+        Outcome::ALL.len()
+    }
+    fn slot(self) -> Option<usize> {
+        Some(self.0.index())
     }
 }
 
@@ -432,7 +462,10 @@ mod tests {
         let pairs = Counter::<(TriggerSource, TriggerResult)>::register(&mut to, "a", &["A."], &[]);
         let answers = Counter::<Answer>::register(&mut to, "b", &["B."], &[]);
         let each: Vec<_> = <(TriggerSource, TriggerResult)>::zeroes();
-        let usual: Vec<_> = <(Method, Route)>::zeroes();
+        let usual: Vec<_> = Method::ALL
+            .iter()
+            .flat_map(|&method| Route::ALL.iter().map(move |&route| (method, route)))
+            .collect();
         let statuses = [http::StatusCode::OK, http::StatusCode::NOT_FOUND];
         let asked: Vec<_> = statuses
             .iter()

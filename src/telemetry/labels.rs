@@ -31,6 +31,83 @@ pub trait Label: Copy + 'static {
     }
 }
 
+/// Which values of two labels come together: a series with any others would be shown for nothing.
+pub trait Beside<B: Label>: Label {
+    /// Whether anything can be counted under both.
+    #[must_use]
+    fn occurs_with(self, _other: B) -> bool {
+        true
+    }
+}
+
+impl Beside<AssetResult> for AssetKind {}
+
+impl Beside<Priority> for Category {
+    /// Nobody needs to know of a match that has been played.
+    fn occurs_with(self, priority: Priority) -> bool {
+        self != Self::AgedOut || priority == Priority::Low
+    }
+}
+
+impl Beside<DeliveryResult> for Destination {}
+impl Beside<AttemptResult> for Destination {}
+impl Beside<DeadReason> for Destination {}
+
+impl Beside<DeliveryState> for Destination {
+    /// What has come to its end is counted by how; how many rows of it are kept says nothing.
+    fn occurs_with(self, state: DeliveryState) -> bool {
+        use DeliveryState as S;
+        matches!(state, S::Pending | S::Running | S::Dead)
+    }
+}
+
+impl Beside<TriggerResult> for TriggerSource {
+    /// Only a request can be refused for what it is; the others can but find no room. Nobody can ask a
+    /// program that runs once.
+    fn occurs_with(self, result: TriggerResult) -> bool {
+        let of_all = [
+            TriggerResult::Accepted,
+            TriggerResult::Coalesced,
+            TriggerResult::RejectedFull,
+            TriggerResult::RejectedStore,
+        ];
+        match self {
+            Self::Webhook => true,
+            Self::Schedule | Self::Confirm | Self::Operator => of_all.contains(&result),
+            Self::Startup => false,
+        }
+    }
+}
+
+impl Beside<ErrorKind> for Stage {
+    /// The list is fetched over HTTP or read from a file; after that there is but the store.
+    fn occurs_with(self, kind: ErrorKind) -> bool {
+        use ErrorKind as K;
+        match self {
+            Self::Fetch => !matches!(
+                kind,
+                K::Refused | K::Rejected | K::NoReceiver | K::Store | K::Template
+            ),
+            Self::Compare => matches!(kind, K::Invalid | K::Store | K::Internal),
+            Self::Plan | Self::Commit => kind == K::Store,
+        }
+    }
+}
+
+impl Beside<CallResult> for Dependency {
+    /// Redis and mail servers have no status codes, and only they can refuse without one.
+    fn occurs_with(self, result: CallResult) -> bool {
+        use CallResult as R;
+        match self {
+            Self::Redis | Self::Mail => !matches!(
+                result,
+                R::Redirect | R::RateLimited | R::Status4xx | R::Status5xx | R::TooLarge
+            ),
+            _ => result != R::Refused,
+        }
+    }
+}
+
 macro_rules! label_names {
     ($($set:ty => $name:literal $(from $at_start:expr)?),+ $(,)?) => {
         $(impl Label for $set {
@@ -46,11 +123,12 @@ macro_rules! label_names {
 label_names! {
     Method => "method",
     Route => "route",
+    Timed => "route",
     Closed => "reason",
     TriggerResult => "result",
     Outcome => "outcome",
     Stage => "stage",
-    ErrorKind => "error_type" from ErrorKind::COMMON,
+    ErrorKind => "error_type",
     Anomaly => "kind",
     AssetKind => "kind",
     AssetResult => "result",
@@ -58,7 +136,7 @@ label_names! {
     DeliveryResult => "result",
     DeadReason => "reason",
     Dependency => "dependency" from Dependency::ALWAYS,
-    CallResult => "result" from CallResult::COMMON,
+    CallResult => "result",
     StoreError => "operation",
     Previous => "previous",
     Level => "level",
@@ -69,6 +147,7 @@ label_names! {
     Category => "category",
     Priority => "priority",
     Destination => "destination" from Destination::ALWAYS,
+    Class => "class" from &[Class::Files],
     DeliveryState => "state",
 }
 
@@ -83,6 +162,17 @@ labels! {
         Post => "POST",
         /// Any other, as OpenTelemetry names it.
         Other => "_OTHER",
+    }
+}
+
+impl Method {
+    /// HEAD is GET without the body.
+    #[must_use]
+    pub const fn read_as(self) -> Self {
+        match self {
+            Self::Head => Self::Get,
+            other => other,
+        }
     }
 }
 
@@ -149,6 +239,94 @@ labels! {
     }
 }
 
+impl Route {
+    /// Whether it is posted to; else it is read.
+    #[must_use]
+    pub const fn is_posted(self) -> bool {
+        matches!(
+            self,
+            Self::Process
+                | Self::DeliveryRetry
+                | Self::DeliveryDiscard
+                | Self::Pause
+                | Self::Resume
+                | Self::SnapshotAccept
+                | Self::Republish
+        )
+    }
+
+    /// What its answers are timed under; none where there is nothing to wait for.
+    #[must_use]
+    pub const fn timed(self) -> Option<Timed> {
+        Some(match self {
+            Self::Process => Timed::Process,
+            Self::Trigger => Timed::Trigger,
+            Self::Health
+            | Self::HealthSimple
+            | Self::HealthDependencies
+            | Self::HealthDetailed
+            | Self::Livez
+            | Self::Readyz => Timed::Health,
+            Self::Metrics | Self::MetricsProm => Timed::Metrics,
+            Self::Root | Self::Status | Self::StatusDetailed | Self::OpenApi => Timed::Status,
+            Self::Changes
+            | Self::Deliveries
+            | Self::DeliveryRetry
+            | Self::DeliveryDiscard
+            | Self::Pause
+            | Self::Resume
+            | Self::SnapshotAccept
+            | Self::Republish => Timed::Admin,
+            Self::Unmatched => return None,
+        })
+    }
+
+    /// The status codes that it answers with.
+    #[must_use]
+    pub const fn codes(self) -> &'static [u16] {
+        match self {
+            Self::Process => &[200, 400, 401, 403, 408, 409, 413, 429, 503],
+            Self::Trigger => &[200, 404, 503],
+            Self::Changes | Self::Deliveries => &[200, 400, 401, 403, 503],
+            Self::DeliveryRetry | Self::DeliveryDiscard => &[200, 401, 403, 404, 409, 503],
+            Self::SnapshotAccept => &[200, 401, 403, 409, 503],
+            Self::Republish => &[200, 400, 401, 403, 409, 503],
+            Self::Pause | Self::Resume => &[200, 401, 403, 503],
+            // Of both listeners.
+            Self::OpenApi => &[200, 401, 403],
+            Self::Root | Self::HealthSimple | Self::Livez => &[200],
+            Self::Unmatched => &[400, 404],
+            Self::Health
+            | Self::HealthDependencies
+            | Self::HealthDetailed
+            | Self::Status
+            | Self::StatusDetailed
+            | Self::Metrics
+            | Self::MetricsProm
+            | Self::Readyz => &[200, 503],
+        }
+    }
+}
+
+labels! {
+    /// Routes whose answers are timed together, as a histogram has more series than a scrape has room for
+    /// per route.
+    Timed {
+        /// `/process`
+        Process => "/process",
+        /// `/triggers/{id}`
+        Trigger => "/triggers/{id}",
+        /// What tells how the daemon is, probes too.
+        Health => "health",
+        /// Both forms of the metrics.
+        Metrics => "metrics",
+        /// What tells what the daemon does, and its descriptions.
+        Status => "status",
+        /// All of the administration listener.
+        Admin => "admin",
+    }
+}
+
 /// A status code of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code(pub StatusCode);
@@ -159,8 +337,6 @@ impl Code {
     pub fn text(self) -> &'static str {
         match self.0.as_u16() {
             200 => "200",
-            202 => "202",
-            304 => "304",
             400 => "400",
             401 => "401",
             403 => "403",
@@ -169,15 +345,8 @@ impl Code {
             408 => "408",
             409 => "409",
             413 => "413",
-            414 => "414",
-            417 => "417",
-            421 => "421",
             429 => "429",
-            431 => "431",
-            500 => "500",
-            501 => "501",
             503 => "503",
-            505 => "505",
             _ => "other",
         }
     }
@@ -380,13 +549,37 @@ labels! {
 }
 
 labels! {
+    /// Destinations whose attempts are timed together.
+    Class {
+        /// Files for matches.
+        Files => "files",
+        /// Services that are told what changed.
+        Services => "services",
+        /// People who are told what changed.
+        People => "people",
+    }
+}
+
+impl From<Destination> for Class {
+    fn from(destination: Destination) -> Self {
+        match destination {
+            Destination::Assets | Destination::Avatars => Self::Files,
+            Destination::Redis | Destination::Calendar => Self::Services,
+            Destination::Webhook | Destination::Discord | Destination::Mail | Destination::Ntfy => {
+                Self::People
+            }
+        }
+    }
+}
+
+labels! {
     /// Why a delivery was given up.
     DeadReason {
         /// The other side refused it for good.
         Rejected => "rejected",
         /// Every attempt of the schedule failed.
         Exhausted => "exhausted",
-        /// It brought the program down, or could not be read.
+        /// Its last attempt ended with the program or met a defect, or it could not be read.
         Poisoned => "poisoned",
     }
 }
@@ -446,37 +639,23 @@ labels! {
         TooLarge => "too_large",
         /// See [`ErrorKind`].
         Invalid => "invalid_response",
-        /// See [`ErrorKind`]; for good, or for want of a receiver, too.
+        /// See [`ErrorKind`]; for good, or for want of a receiver, too. Only of Redis and mail servers.
         Refused => "refused",
         /// Anything else.
         Other => "other",
     }
 }
 
-impl ErrorKind {
-    /// Those whose series exist from the start; the others come with the first of their kind. No alert
-    /// reads them, and a scrape has its budget.
-    pub const COMMON: &'static [Self] = &[
-        Self::Connect,
-        Self::Timeout,
-        Self::Reset,
-        Self::Unauthorized,
-        Self::Status5xx,
-        Self::Invalid,
-        Self::Store,
-        Self::Internal,
-    ];
-}
-
 impl CallResult {
-    /// Those whose series exist from the start, as with [`ErrorKind::COMMON`].
-    pub const COMMON: &'static [Self] = &[
-        Self::Success,
-        Self::Connect,
-        Self::Timeout,
-        Self::Status4xx,
-        Self::Status5xx,
-    ];
+    /// How a call to a neighbour ended; none is success.
+    #[must_use]
+    pub fn of(dependency: Dependency, error: Option<ErrorKind>) -> Self {
+        let result = error.map_or(Self::Success, Self::from);
+        match dependency.occurs_with(result) {
+            true => result,
+            false => Self::Other,
+        }
+    }
 }
 
 impl From<ErrorKind> for CallResult {

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::exemplar::{Exemplars, TracedHistogram};
 use super::family::{
-    Answer, Counter, Endpoint, FamilySpec, FloatGauge, Gauge, Histogram, PREFIX, Registrar,
+    Answer, Counter, Ended, Endpoint, FamilySpec, FloatGauge, Gauge, Histogram, PREFIX, Registrar,
 };
 use super::labels::{
-    Anomaly, AssetResult, AttemptResult, CallResult, Closed, DeadReason, DeliveryResult,
-    Dependency, ErrorKind, Level, Outcome, Previous, Stage, StoreError, TriggerResult,
-    TriggerSource,
+    Anomaly, AssetResult, AttemptResult, Beside, CallResult, Class, Closed, DeadReason,
+    DeliveryResult, Dependency, ErrorKind, Level, Outcome, Previous, Stage, StoreError,
+    TriggerResult, TriggerSource,
 };
 use crate::auth::{Refusal, Scheme};
 use crate::domain::change::{Category, Priority};
@@ -20,13 +20,15 @@ use crate::domain::delivery::{DeliveryState, Destination};
 use crate::domain::plan::AssetKind;
 use crate::filter::RuleErrorKind;
 
-const HTTP: &[f64] = &[
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+// A bucket is a series of every value of the labels. Thresholds of alerts and objectives are bounds; what lies
+// between them is as fine as it helps whoever looks.
+const HTTP: &[f64] = &[0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 const CYCLE: &[f64] = &[
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
 ];
-const CLIENT: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const STAGE: &[f64] = &[0.05, 0.25, 1.0, 5.0, 10.0, 60.0, 300.0];
+const CLIENT: &[f64] = &[0.01, 0.05, 0.25, 1.0, 10.0, 30.0];
+const ATTEMPT: &[f64] = &[0.05, 0.25, 1.0, 5.0, 30.0];
 const WAIT: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0];
 const DELIVERY: &[f64] = &[1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0];
 const COMMIT: &[f64] = &[
@@ -71,10 +73,11 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    /// HTTP requests, incremented when the answer is ready to be sent. HEAD counts as GET, a method
-    /// that a route does not have as `_OTHER`, what is malformed as unmatched.
+    /// HTTP requests, incremented when the answer is ready to be sent. HEAD counts as GET; a path or a
+    /// method that is not served, and what is malformed, as unmatched.
     http_requests: Counter<Answer> = "http_requests_total";
-    /// Seconds from the head of a request to its answer being ready.
+    /// Seconds from the head of a request to its answer being ready. All that is not asked by senders is timed
+    /// in groups: `health`, `metrics`, `status` and `admin`.
     http_request_duration: TracedHistogram<Endpoint> = "http_request_duration_seconds", HTTP;
     /// HTTP requests that are being answered at this moment.
     http_requests_in_flight: Gauge<()> = "http_requests_in_flight";
@@ -83,7 +86,7 @@ catalogue! {
     /// Connections closed, incremented when the last byte is through, by reason.
     http_connections_closed: Counter<(Closed,)> = "http_connections_closed_total";
 
-    /// Requests for a cycle, incremented when one is stored or refused.
+    /// Requests for a cycle, incremented when one is stored, ignored or refused.
     triggers: Counter<(TriggerSource, TriggerResult)> = "triggers_total";
     /// Requests that may not trigger, incremented per refusal, by what was wrong with them.
     auth_refusals: Counter<(Refusal,)> = "auth_refusals_total";
@@ -101,7 +104,7 @@ catalogue! {
     queue_capacity: Gauge<()> = "queue_capacity";
     /// Unix time at which the oldest waiting trigger was accepted; 0 when none waits.
     queue_oldest_trigger_timestamp: FloatGauge<()> = "queue_oldest_trigger_timestamp_seconds";
-    /// Seconds that a trigger waited until a cycle took it up.
+    /// Seconds that a trigger waited until a cycle took it up, once for each cycle that does.
     queue_wait_duration: Histogram<()> = "queue_wait_duration_seconds", WAIT;
 
     /// Moments of the schedule that passed more than a minute before a cycle was asked for; one makes
@@ -115,10 +118,10 @@ catalogue! {
     cycles_with_changes: Counter<()> = "cycles_with_changes_total";
     /// Cycles that run at this moment.
     cycles_in_progress: Gauge<()> = "cycles_in_progress";
-    /// Seconds that a cycle took, by outcome.
-    cycle_duration: TracedHistogram<(Outcome,)> = "cycle_duration_seconds", CYCLE;
+    /// Seconds that a cycle took until its end was committed, by outcome; one that a stop cancelled is not timed.
+    cycle_duration: TracedHistogram<Ended> = "cycle_duration_seconds", CYCLE;
     /// Seconds that a stage of a cycle took.
-    cycle_stage_duration: Histogram<(Stage,)> = "cycle_stage_duration_seconds", CYCLE;
+    cycle_stage_duration: Histogram<(Stage,)> = "cycle_stage_duration_seconds", STAGE;
     /// Stages that failed, incremented once per cycle that ends by it.
     cycle_stage_failures: Counter<(Stage, ErrorKind)> = "cycle_stage_failures_total";
     /// Unix time at which the last cycle began, kept over restarts; 0 when there was none.
@@ -141,8 +144,8 @@ catalogue! {
     deliveries: Counter<(Destination, DeliveryResult)> = "deliveries_total";
     /// Attempts to deliver, incremented when one ends.
     delivery_attempts: Counter<(Destination, AttemptResult)> = "delivery_attempts_total";
-    /// Seconds that one attempt to deliver took.
-    delivery_duration: TracedHistogram<(Destination,)> = "delivery_duration_seconds", CLIENT;
+    /// Seconds that one attempt to deliver took, by whom it was for: files, services or people.
+    delivery_duration: TracedHistogram<(Class,)> = "delivery_duration_seconds", ATTEMPT;
     /// Channels of a destination that are down, so that deliveries to them are held back.
     delivery_breaker_open: Gauge<(Destination,)> = "delivery_breaker_open";
     /// Times that deliveries began to be held back because the destination is down.
@@ -151,7 +154,7 @@ catalogue! {
     delivery_retry_budget: FloatGauge<(Destination,)> = "delivery_retry_budget";
     /// Seconds from the commit of a change, or the end of the wait that it was planned with, to its delivery.
     delivery_latency: Histogram<(Destination,)> = "delivery_latency_seconds", DELIVERY;
-    /// Entries of the outbox by state, read from the store at the scrape.
+    /// Entries of the outbox that wait, are being made or were given up, read from the store at the scrape.
     outbox_entries: Gauge<(Destination, DeliveryState)> = "outbox_entries";
     /// Unix time at which the oldest undelivered entry was committed, or may go out; 0 when there is none.
     outbox_oldest_entry_timestamp: FloatGauge<(Destination,)> = "outbox_oldest_entry_timestamp_seconds";
@@ -168,7 +171,7 @@ catalogue! {
     client_request_duration: Histogram<(Dependency,)> = "client_request_duration_seconds", CLIENT;
     /// Calls to other services that repeat one that failed.
     client_retries: Counter<(Dependency,)> = "client_retries_total";
-    /// 1 when the last probe of a service was answered well, else 0.
+    /// 0 when the last probe of a service was not answered well, else 1.
     dependency_up: Gauge<(Dependency,)> = "dependency_up";
     /// Unix time at which a probe of a service was last answered well; 0 when none was.
     dependency_last_success_timestamp: FloatGauge<(Dependency,)> = "dependency_last_success_timestamp_seconds";
@@ -255,13 +258,14 @@ impl Metrics {
         self.registry().register(process).expect("called once");
     }
 
-    /// Has the series of a destination from now on; how long attempts take comes with the first attempt.
+    /// Has the series of a destination from now on.
     pub fn deliver_to(&self, destination: Destination) {
         let this = (destination,);
         self.delivery_breaker_open.begin(this);
         self.delivery_breaker_opened.begin(this);
         self.delivery_retry_budget.begin(this);
         self.delivery_latency.begin(this);
+        self.delivery_duration.begin((destination.into(),));
         self.outbox_oldest_entry_timestamp.begin(this);
         self.dead_letters.begin(this);
         for &result in DeliveryResult::ALL {
@@ -270,7 +274,8 @@ impl Metrics {
         for &result in AttemptResult::ALL {
             self.delivery_attempts.begin((destination, result));
         }
-        for &state in DeliveryState::ALL {
+        let states = DeliveryState::ALL.iter();
+        for &state in states.filter(|&&state| destination.occurs_with(state)) {
             self.outbox_entries.begin((destination, state));
         }
         for &reason in DeadReason::ALL {
@@ -290,7 +295,8 @@ impl Metrics {
     /// Has the series of another service from now on. It is not down before a probe has failed.
     pub fn depend_on(&self, dependency: Dependency) {
         let this = (dependency,);
-        for &result in CallResult::COMMON {
+        let results = CallResult::ALL.iter();
+        for &result in results.filter(|&&result| dependency.occurs_with(result)) {
             self.client_requests.begin((dependency, result));
         }
         self.client_request_duration.begin(this);

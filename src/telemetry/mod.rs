@@ -2,6 +2,8 @@
 
 mod bridge;
 #[cfg(test)]
+mod budget_tests;
+#[cfg(test)]
 mod document_tests;
 pub mod exemplar;
 mod export;

@@ -1,14 +1,18 @@
-//! What a scrape may cost: no client can make it larger than its budget.
+//! What a scrape may cost: nothing that is sent or happens makes it larger than its budget.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use match_list_processor::clock::Clock;
+use match_list_processor::domain::delivery::Destination;
 use match_list_processor::telemetry::expose;
 use match_list_processor::telemetry::labels::Route;
 use match_list_processor::telemetry::openmetrics;
 
 use crate::support::daemon::Daemon;
+use crate::support::matches::{list, matches};
+use crate::support::scripted::{Act, Scripted};
+use crate::support::wire::unused_address;
 
 const METHODS: &[&str] = &[
     "GET", "HEAD", "POST", "PUT", "OPTIONS", "CONNECT", "BREW", "get",
@@ -74,32 +78,102 @@ fn series(text: &str) -> usize {
     text.lines().filter(|line| !line.starts_with('#')).count()
 }
 
+/// All six kinds of destinations: of webhooks one that takes everything and one that refuses it, of the others
+/// one that fails in its way.
+struct Receivers {
+    taking: Scripted,
+    refusing: Scripted,
+    failing: Scripted,
+}
+
+impl Receivers {
+    fn start() -> Self {
+        Self {
+            taking: Scripted::start(Act::status(204)),
+            refusing: Scripted::start(Act::status(404)),
+            failing: Scripted::start(Act::status(500)),
+        }
+    }
+
+    fn document(&self) -> String {
+        let nobody = unused_address();
+        format!(
+            "[[channel]]\nname = 'hook'\nkind = 'webhook'\nurl = '{}'\nallow_private = true\n\
+             [[channel]]\nname = 'other'\nkind = 'webhook'\nurl = '{}'\nallow_private = true\n\
+             [[channel]]\nname = 'team'\nkind = 'discord'\nurl = '{}'\n\
+             [[channel]]\nname = 'duty'\nkind = 'ntfy'\nurl = 'http://{nobody}'\ntopic = 'invented'\n\
+             [smtp]\nhost = '127.0.0.1'\nport = {}\nsecurity = 'none'\nfrom = 'mlp@example.com'\n\
+             [[stakeholder]]\nid = 'kim'\nrole = 'coordinator'\nminimum_priority = 'low'\n\
+             mail = 'kim@example.com'\nchannels = ['hook', 'other', 'team', 'duty', 'mail']\n",
+            self.taking.url("/hook"),
+            self.refusing.url("/hook"),
+            self.failing.url("/api/webhooks/1/invented"),
+            nobody.port(),
+        )
+    }
+
+    async fn daemon(&self) -> Daemon {
+        let (document, calendar) = (self.document(), self.failing.url("/").to_string());
+        let redis = format!("redis://{}", unused_address());
+        let settings = [
+            ("BODY_TIMEOUT_SECONDS", "1"),
+            ("NOTIFICATIONS", document.as_str()),
+            ("CALENDAR_SERVICE_URL", &calendar),
+            ("REDIS_ENABLED", "true"),
+            ("REDIS_URL", &redis),
+        ];
+        Daemon::start_with(Clock::system(), &settings).await
+    }
+}
+
+/// A cycle with each outcome but that of a stop, and an attempt for each destination.
+async fn use_everything(daemon: &Daemon) {
+    assert_eq!(
+        daemon.look(list(&matches(1..4))).await["outcome"],
+        "success"
+    );
+    for destination in Destination::ALL {
+        let name = destination.label();
+        let result = match destination {
+            Destination::Assets | Destination::Avatars | Destination::Webhook => "success",
+            _ => "retry",
+        };
+        let tried =
+            format!("delivery_attempts_total{{destination=\"{name}\",result=\"{result}\"}}");
+        daemon.await_some(&tried).await;
+    }
+    for (destination, result) in [("webhook", "delivered"), ("webhook", "dead")] {
+        let ended =
+            format!("deliveries_total{{destination=\"{destination}\",result=\"{result}\"}}");
+        daemon.await_some(&ended).await;
+    }
+    assert_eq!(daemon.look(b"[]".to_vec()).await["outcome"], "held");
+    assert_eq!(daemon.look(b"<html>".to_vec()).await["outcome"], "failure");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_clients_send_takes_a_scrape_beyond_its_budget() {
-    let daemon = Daemon::start_with(Clock::system(), &[("BODY_TIMEOUT_SECONDS", "1")]).await;
+async fn neither_clients_nor_events_take_a_scrape_beyond_its_budget() {
+    let receivers = Receivers::start();
+    let daemon = receivers.daemon().await;
+    daemon.scrape().await;
+    let before = series(&text(&daemon));
+    use_everything(&daemon).await;
     let daemon = tokio::task::spawn_blocking(move || {
-        let before = series(&text(&daemon));
-        wave(&daemon, "Kanarie1");
-        let (first, one) = (text(&daemon), series(&text(&daemon)));
-        wave(&daemon, "Kanarie2");
-        let (second, other) = (text(&daemon), series(&text(&daemon)));
-        assert_eq!(one, other, "a second wave adds no series");
-        assert!(first.len().abs_diff(second.len()) < 1000, "but digits");
-        println!(
-            "{before} series at first, {other} after, {} bytes",
-            second.len()
-        );
-        assert!(
-            before < other,
-            "the waves reach answers that no client has had before"
-        );
-        assert!(other <= 1000, "{other} series");
-        let open = openmetrics::text(&daemon.metrics.gather(), daemon.metrics.exemplars());
-        for text in [&second, &open] {
-            assert!(text.len() <= 100_000, "{} bytes", text.len());
-            assert!(!text.to_lowercase().contains("kanarie"), "{text}");
+        for mark in ["Kanarie1", "Kanarie2"] {
+            wave(&daemon, mark);
         }
         daemon
     });
-    daemon.await.unwrap().stop().await;
+    let daemon = daemon.await.unwrap();
+    daemon.scrape().await;
+    let open = openmetrics::text(&daemon.metrics.gather(), daemon.metrics.exemplars());
+    for text in [&text(&daemon), &open] {
+        let after = series(text);
+        assert_eq!(after, before, "something made a series");
+        assert!(after <= 1000, "{after} series");
+        assert!(text.len() <= 100_000, "{} bytes", text.len());
+        assert!(!text.to_lowercase().contains("kanarie"), "{text}");
+        println!("{after} series, {} bytes", text.len());
+    }
+    daemon.stop().await;
 }
