@@ -186,11 +186,12 @@ pub async fn baseline(
     }
 }
 
-/// Counts a delivery that came to its end at the start; false if it goes on.
+/// Counts a delivery that came to its end at the start, as its last attempt ended with the program; false
+/// if it goes on.
 fn count_end(metrics: &Metrics, destination: Destination, state: DeliveryState) -> bool {
     let result = match state {
         DeliveryState::Dead => {
-            let reason = DeadReason::Exhausted;
+            let reason = DeadReason::Poisoned;
             metrics.dead_letters_made.inc((destination, reason));
             DeliveryResult::Dead
         }

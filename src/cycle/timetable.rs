@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Cycle, Planned};
 use crate::clock::unix_seconds;
 use crate::domain::schedule::Schedule;
-use crate::store::{NewTrigger, ScheduleMark, StoreError};
-use crate::telemetry::labels::{TriggerResult, TriggerSource};
+use crate::store::{NewTrigger, ScheduleMark};
+use crate::telemetry::labels::TriggerSource;
 
 /// What is later than this was missed. A clock that is set back by no more does not have anything
 /// run twice.
@@ -103,8 +103,7 @@ impl Timetable {
                 }
                 accepted.result()
             }
-            Err(StoreError::QueueFull(_)) => TriggerResult::RejectedFull,
-            Err(_) => TriggerResult::RejectedStore,
+            Err(error) => error.result(),
         };
         cycle.metrics.triggers.inc((source, result));
         self.look(Some(schedule), now, cycle).await;

@@ -16,7 +16,7 @@ use crate::config::{Config, Live, PaceConfig};
 use crate::domain::retry::{MAX_CYCLE_ATTEMPTS, cycle_delay};
 use crate::shutdown::raised;
 use crate::store::{NewTrigger, StoreError, Waiting};
-use crate::telemetry::labels::{Outcome, TriggerResult, TriggerSource};
+use crate::telemetry::labels::{Outcome, TriggerSource};
 
 /// Pause after the store could not be read or written.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -199,8 +199,7 @@ impl Worker {
         let accepted = self.cycle.store.accept(trigger).await;
         let result = match &accepted {
             Ok(accepted) => accepted.result(),
-            Err(StoreError::QueueFull(_)) => TriggerResult::RejectedFull,
-            Err(_) => TriggerResult::RejectedStore,
+            Err(error) => error.result(),
         };
         self.cycle.metrics.triggers.inc((source, result));
         accepted.is_ok()

@@ -34,6 +34,11 @@ impl Destinations {
         lane: &Lane,
         claimed: &Claimed,
     ) -> Result<Option<String>, CallError> {
+        if claimed.attempt > 1
+            && let Some(told) = told(lane.kind)
+        {
+            self.files.metrics.client_retries.inc((told,));
+        }
         match lane.kind {
             Destination::Assets | Destination::Avatars => {
                 let payload: Payload =
@@ -83,6 +88,19 @@ impl Destinations {
             },
             _ => Health::healthy(),
         }
+    }
+}
+
+/// The one service that is called for each attempt; files take two, which count for themselves.
+const fn told(kind: Destination) -> Option<Dependency> {
+    match kind {
+        Destination::Assets | Destination::Avatars => None,
+        Destination::Redis => Some(Dependency::Redis),
+        Destination::Calendar => Some(Dependency::Calendar),
+        Destination::Webhook => Some(Dependency::Webhook),
+        Destination::Discord => Some(Dependency::Discord),
+        Destination::Mail => Some(Dependency::Mail),
+        Destination::Ntfy => Some(Dependency::Ntfy),
     }
 }
 

@@ -233,7 +233,11 @@ pub async fn accept_snapshot(site: &Site) -> Response {
                 },
             )
         }
-        Err(error) => failed(&error),
+        Err(error) => {
+            let refused = (TriggerSource::Operator, error.result());
+            site.metrics.triggers.inc(refused);
+            failed(&error)
+        }
     }
 }
 

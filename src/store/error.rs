@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::telemetry::labels::TriggerResult;
+
 /// A failed operation.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StoreError {
@@ -40,6 +42,17 @@ pub enum StoreError {
     /// Anything else that `SQLite` says.
     #[error("the store failed (code {0})")]
     Other(i32),
+}
+
+impl StoreError {
+    /// What became of a request for a cycle that met this, for the metrics.
+    #[must_use]
+    pub fn result(&self) -> TriggerResult {
+        match self {
+            Self::QueueFull(_) => TriggerResult::RejectedFull,
+            _ => TriggerResult::RejectedStore,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -278,7 +278,7 @@ async fn a_delivery_given_up_at_the_start_is_counted_like_any_other() {
     let daemon = daemon.restart().await;
     let counted = |name: &str| {
         daemon.counted(&format!(
-            "{name}{{destination=\"assets\",reason=\"exhausted\"}}"
+            "{name}{{destination=\"assets\",reason=\"poisoned\"}}"
         ))
     };
     assert_eq!(counted("dead_letters_total"), 1.0);
