@@ -1,16 +1,26 @@
 //! A socket that is a file.
+//!
+//! Nothing tells the socket of a process that is gone from one on which another process is about to
+//! listen. So whoever makes or removes one has a lock on its folder meanwhile: no file of its own has to
+//! be kept for that, which nobody could ever remove.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use super::BACKLOG;
+
+/// For others to make or remove their sockets in the same folder, which takes them no time.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks whether they have.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The file of a socket that this process made; it goes when this goes.
 #[derive(Debug)]
@@ -24,6 +34,10 @@ type Identity = (u64, u64);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        // One that is left is replaced by the next start.
+        let Ok(_lock) = lock_folder(&self.path) else {
+            return;
+        };
         // Another process may have put its own in this place.
         if identity(&self.path).is_ok_and(|found| found == self.identity) {
             let _ = fs::remove_file(&self.path);
@@ -35,6 +49,8 @@ impl Drop for SocketFile {
 pub fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     let address = SocketAddrUnix::new(path)?;
     let socket = socket()?;
+    // Until it listens: before that it looks like one that was left.
+    let _lock = lock_folder(path)?;
     match rustix::net::bind(&socket, &address) {
         Err(Errno::ADDRINUSE) => {
             remove_stale(path, &address)?;
@@ -78,11 +94,33 @@ fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
         }
         Err(error) => return Err(error.into()),
     }
-    // Another process may have found the same and be faster.
+    // Where there is no lock, another process may have found the same and be faster.
     if identity(path)? != (found.dev(), found.ino()) {
         return refused(ErrorKind::AddrInUse, "another process listens on it");
     }
     fs::remove_file(path)
+}
+
+/// Keeps other processes from making or removing sockets in the folder of this one, until it is
+/// dropped. None where the folder cannot be locked: one that may be written to and not be read, or of
+/// a file system without locks.
+fn lock_folder(path: &Path) -> io::Result<Option<File>> {
+    let Ok(folder) = File::open(path.parent().unwrap_or(Path::new("/"))) else {
+        return Ok(None);
+    };
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if Instant::now() > until => {
+                let problem = "another process keeps the folder of the socket locked; \
+                     end it, or name a socket in another folder";
+                return Err(io::Error::new(ErrorKind::ResourceBusy, problem));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+        }
+    }
 }
 
 fn identity(path: &Path) -> io::Result<Identity> {
@@ -128,6 +166,60 @@ mod tests {
         assert_eq!(kind(), ErrorKind::AddrInUse);
         drop(file);
         assert!(path.exists(), "it is somebody else's");
+    }
+
+    /// What a process does between having its socket and listening on it.
+    #[test]
+    fn a_socket_that_is_being_made_is_not_taken_for_one_that_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let lock = lock_folder(&path).unwrap();
+        assert!(lock.is_some(), "the folder of the test cannot be locked");
+        let other = socket().unwrap();
+        rustix::net::bind(&other, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        let made = identity(&path).unwrap();
+        std::thread::scope(|scope| {
+            let (told, ended) = std::sync::mpsc::channel();
+            let path = &path;
+            let start = move || {
+                let bound = bind(path, 0o660).map(|(_, file)| file.identity);
+                told.send(bound).unwrap();
+            };
+            scope.spawn(start);
+            // As long as it does not listen there is nothing to be known.
+            let early = ended.recv_timeout(Duration::from_millis(100));
+            assert!(early.is_err(), "it did not wait: {early:?}");
+            rustix::net::listen(&other, 1).unwrap();
+            drop(lock);
+            let error = ended.recv().unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        });
+        assert_eq!(identity(&path).unwrap(), made);
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn of_many_that_find_a_socket_that_was_left_one_gets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        for _ in 0..50 {
+            drop(UnixListener::bind(&path).unwrap());
+            let start = std::sync::Barrier::new(8);
+            let bound: Vec<_> = std::thread::scope(|scope| {
+                let one = || {
+                    start.wait();
+                    bind(&path, 0o660)
+                };
+                let all: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            let mut winners = bound.into_iter().filter_map(Result::ok);
+            let (listener, file) = winners.next().expect("nobody got it");
+            assert!(winners.next().is_none(), "two got it");
+            UnixStream::connect(&path).unwrap();
+            drop((listener, file));
+            assert!(!path.exists());
+        }
     }
 
     #[test]
