@@ -30,7 +30,7 @@ that `tests/run.sh` runs every time.
 | an outage of three days costs nothing and hammers nobody | `cargo test --test it outages` |
 | any order of operations, restarts and crashes leaves the store as a simple model says | `cargo test --lib model_tests` |
 | no list, import, template, `Retry-After` or connection makes it panic, and each is read as a second reader reads it | `bash tests/fuzz.sh`: coverage-guided, from the corpora in `fuzz/` |
-| these harnesses bite | `control`: builds without the promise are caught |
+| these harnesses bite | `control`: for each of `kill`, `power`, `edge`, `shutdown` and `slow`, builds without one promise are caught, and because of it |
 | each fault of disk, files, clock and neighbours | [faults.md](faults.md) names its test |
 
 One of them again: `cargo test --test reliability -- NAME --seed S`; `--help` tells the sizes. A violation says which

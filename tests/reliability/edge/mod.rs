@@ -83,8 +83,9 @@ pub fn run(args: &Args, common: &Common) -> Result<Summary> {
         }
         return Err(violation(*number, what.clone()).into());
     }
-    probed
-        .and_then(|()| at_rest(&daemon, &descriptors, &before, &found))
+    // What is left behind is wrong on a busy machine, too.
+    at_rest(&daemon, &descriptors, &before, &found)
+        .and(probed)
         .map_err(|error| violation(args.first, format!("{error:#}")))?;
     let series = Scrape::of(&daemon)?.count();
     summary.figure("series", u32::try_from(series)?);
