@@ -42,7 +42,7 @@ start() {
     env "$@" PROCESSOR_MODE=event-driven HOST=127.0.0.1 PORT=0 ADMIN_LISTEN=127.0.0.1:0 LOG_FORMAT=json \
         DATA_FOLDER="$work/data" API_BASE_URL="file://$work/list.json" ASSET_STORE_URL="file://$work/files" \
         WHATSAPP_AVATAR_SERVICE_URL=embedded QUEUE_CAPACITY=1000000 \
-        target/debug/match-list-processor 2>"$work/log" &
+        "${MLP_BINARY:-target/debug/match-list-processor}" 2>"$work/log" &
     daemon=$!
 }
 
@@ -56,7 +56,7 @@ ask() {
     grep -E '^  [0-9]+ generated' "$work/told"
 }
 
-cargo build --quiet --locked
+[ -n "${MLP_BINARY:-}" ] || cargo build --quiet --locked
 if [ "${1:-}" = --control ]; then
     start
     base=http://$(address Public)

@@ -46,5 +46,5 @@ sbom "$work/sbom.json"
 python3 tests/ops/sbom.py "$work/sbom.json"
 
 echo "read-only root, no capabilities, one volume"
-cargo build --quiet --locked
-bash tests/ops/confined.sh target/debug/match-list-processor
+[ -n "${MLP_BINARY:-}" ] || cargo build --quiet --locked
+bash tests/ops/confined.sh "${MLP_BINARY:-target/debug/match-list-processor}"
