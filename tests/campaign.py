@@ -23,6 +23,7 @@ that `tests/run.sh` runs every time.
 | the same for a power cut | `power` |
 | a request with a name that comes again triggers nothing more, over crashes too | `kill`, `cargo test --test it repeats` |
 | a committed change leads to its deliveries; a repeat carries the same id; order is kept per destination and match | `kill`, `shutdown`, `cargo test --test it outages` |
+| whoever is told by webhook hears every change: each message begins where the one before it ended, and the last ends with the list | `kill`; the last one also `shutdown` |
 | the exported list is whole, old or new | `kill`, `power` |
 | what no honest client sends is refused, and nobody else notices: 99 of 100 probes are answered within 100 ms, or eight times what a bare echo takes where the machine is busy, and none after 2 s | `edge`, `slow` |
 | 15,000 connections that are slow, deaf or idle take less than 128 MiB and give it back | `slow` |
@@ -43,7 +44,8 @@ TAIL = """
 ## What is not covered
 
 - Disks that say that they have written what they have not, bits that rot, file systems shared over a network.
-- Kills while files go to a folder or a bucket; `kill` uses the Drive service.
+- Kills while files go to a folder or a bucket, or while Redis, the calendar service, Discord, ntfy or a mail server is told:
+  `kill` and `shutdown` use the Drive service and a webhook. The outbox and what works it off are the same for all.
 - Two replicas: one process works on a store.
 """
 

@@ -11,6 +11,21 @@ const TRIGGER: &[&str] = &[
     "was acknowledged, and its request",
 ];
 
+/// What is said of a delivery that was not made.
+const LOST: &[&str] = &[
+    "nobody accepted",
+    "was told to be delivered and is",
+    "should tell of",
+];
+
+/// What is said of a change that no message tells.
+const UNHEARD: &[&str] = &[
+    "a change was lost",
+    "its messages end with",
+    "no change to it",
+    "as new, or not",
+];
+
 pub const CONTROLS: &[Control] = &[
     Control::new("acknowledging-before-the-commit", EARLY, KILL, TRIGGER),
     Control::new(
@@ -19,6 +34,16 @@ pub const CONTROLS: &[Control] = &[
         KILL,
         &["were counted"],
     ),
+    Control::new("settling-before-the-work", EARLY_END, KILL, LOST),
+    Control::new("forgetting-what-was-not-told", UNTOLD, KILL, UNHEARD),
+    Control::new(
+        "repeating-under-another-id",
+        RENAMED,
+        KILL,
+        &["a repeat differs"],
+    )
+    .for_campaigns(),
+    Control::new("overtaking", OUT_OF_ORDER, KILL, &["came after"]).for_campaigns(),
     Control::new(
         "forgetting-names-in-a-crash",
         FORGETFUL,
@@ -76,4 +101,42 @@ const FORGETFUL: &[Edit] = &[Edit {
         tx.execute_batch(place)?;
     }
     let accepted = insert(",
+}];
+
+/// A delivery is settled as made, made, and settled once more.
+const EARLY_END: &[Edit] = &[Edit {
+    file: "src/delivery/dispatch.rs",
+    text: "        let parent = claimed.traceparent.as_deref();\n",
+    replacement: "        if WEAK {
+            let early = Settlement::Delivered { url: None };
+            let _ = self.store.settle(claimed.id, self.clock.unix(), early).await;
+        }
+        let parent = claimed.traceparent.as_deref();
+",
+}];
+
+/// A message takes the place of an older one that was not sent, without what that one had to tell.
+const UNTOLD: &[Edit] = &[Edit {
+    file: "src/store/outbox/work.rs",
+    text: "            let told = merged(older, new)",
+    replacement: "            let older = if WEAK { Vec::new() } else { older };
+            let told = merged(older, new)",
+}];
+
+const RENAMED: &[Edit] = &[Edit {
+    file: "src/store/outbox/mod.rs",
+    text: "        format!(\"delivery-{}-{:.0}\", self.id, self.created * 1e3)\n",
+    replacement: "        let attempt = if WEAK { f64::from(self.attempt) } else { 0.0 };
+        format!(\"delivery-{}-{:.0}\", self.id, self.created * 1e3 + attempt)
+",
+}];
+
+/// What is due goes, whatever waits before it.
+const OUT_OF_ORDER: &[Edit] = &[Edit {
+    file: "src/store/outbox/work.rs",
+    text: "         AND {FIRST_OF_ITS_MATCH} AND {IN_TURN} ORDER BY next_attempt, id LIMIT ?5\"\n    ))?;\n",
+    replacement: "         AND ({first}) AND {IN_TURN} ORDER BY next_attempt, id LIMIT ?5\",
+        first = if WEAK { \"1\" } else { FIRST_OF_ITS_MATCH }
+    ))?;
+",
 }];

@@ -21,7 +21,7 @@ use crate::{Arguments, parse};
 /// Which.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only the weakened builds whose names contain this.
+    /// Only the weakened builds whose names contain this, or which this harness must catch.
     #[arg(long, default_value = "")]
     only: String,
     /// Also those that take more time than CI has.
@@ -107,7 +107,9 @@ pub fn run(args: &Args) -> Result<Summary> {
     let chosen = all().filter(|one| one.always || args.all || !args.only.is_empty());
     // One harness beside another, but not beside itself: its folders have the same names.
     let mut by_harness: BTreeMap<&str, Vec<&Control>> = BTreeMap::new();
-    for one in chosen.filter(|one| one.weakening.name.contains(&args.only)) {
+    let asked =
+        |one: &&Control| one.weakening.name.contains(&args.only) || one.harness[0] == args.only;
+    for one in chosen.filter(asked) {
         by_harness.entry(one.harness[0]).or_default().push(one);
     }
     ensure!(!by_harness.is_empty(), "no weakened build is called that");

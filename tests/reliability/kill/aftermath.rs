@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::book::Book;
 use super::lists::Revision;
+use super::parse::NO_MATCH;
 use super::receiver::{Fate, Upload};
 use crate::support::Result;
 use crate::support::violation::promise;
@@ -46,8 +47,10 @@ pub fn outbox(folder: &Path) -> Result<Option<Outbox>> {
 /// is delivered is delivered.
 pub fn check_outbox(outbox: &Outbox, uploads: &[Upload], book: &Book) -> Result<()> {
     let mut seen: BTreeMap<i64, u32> = BTreeMap::new();
-    // One that failed ahead of its schedule is taken off the count again.
-    for upload in uploads.iter().filter(|one| one.fate != Fate::Failed) {
+    // One that failed ahead of its schedule is taken off the count again. Of what was told of no
+    // match, such as of dead letters, nothing is kept once it is through.
+    let counted = |one: &&Upload| one.fate != Fate::Failed && one.file != NO_MATCH;
+    for upload in uploads.iter().filter(counted) {
         *seen.entry(upload.id).or_default() += 1;
     }
     for (id, seen) in seen {

@@ -56,6 +56,8 @@ pub struct Tally {
     pub changes: u32,
     pub deliveries: u32,
     pub uploads: u32,
+    pub messages: u32,
+    pub news: u32,
     pub in_flight: u32,
     pub repeats: u32,
     pub dead: u32,
@@ -78,6 +80,8 @@ impl Tally {
         self.changes += other.changes;
         self.deliveries += other.deliveries;
         self.uploads += other.uploads;
+        self.messages += other.messages;
+        self.news += other.news;
         self.in_flight += other.in_flight;
         self.repeats += other.repeats;
         self.dead += other.dead;

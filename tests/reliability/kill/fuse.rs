@@ -29,6 +29,12 @@ pub enum Sight {
     UploadStored,
     /// The receiver has answered an upload.
     UploadAnswered,
+    /// The webhook's receiver has a message whole and has not stored it.
+    MessageArrived,
+    /// The same has stored it and not answered.
+    MessageStored,
+    /// The same has answered it.
+    MessageAnswered,
     /// `/status` tells of one more delivery.
     DeliveryTold,
 }
@@ -56,6 +62,9 @@ const SIGHTS: &[(&str, Sight)] = &[
     ("upload arrived", Sight::UploadArrived),
     ("upload stored", Sight::UploadStored),
     ("upload answered", Sight::UploadAnswered),
+    ("message arrived", Sight::MessageArrived),
+    ("message stored", Sight::MessageStored),
+    ("message answered", Sight::MessageAnswered),
     ("end of delivery told", Sight::DeliveryTold),
 ];
 

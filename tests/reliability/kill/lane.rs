@@ -12,9 +12,11 @@ use super::book::{Book, Tally};
 use super::fuse::{Fuse, Moment};
 use super::lists::Lists;
 use super::load::{Acknowledged, Load, Named, post, unix};
-use super::receiver::{Fate, Receiver};
-use super::{aftermath, settled};
+use super::parse::Takes;
+use super::receiver::{Fate, Receiver, Upload};
+use super::{aftermath, messages, settled};
 use crate::support::daemon::{Daemon, PATIENCE, Start, request};
+use crate::support::hook;
 use crate::support::violation::{Broken, promise};
 use crate::support::{Result, random};
 
@@ -36,6 +38,7 @@ pub struct Lane {
     fuse: Arc<Fuse>,
     lists: Lists,
     receiver: Receiver,
+    hook: Receiver,
 }
 
 /// A data folder and what is known of it.
@@ -53,7 +56,8 @@ impl Lane {
         Ok(Self {
             binary,
             lists: Lists::start(&fuse),
-            receiver: Receiver::start(&fuse)?,
+            receiver: Receiver::start(Takes::Files, &fuse)?,
+            hook: Receiver::start(Takes::Messages, &fuse)?,
             fuse,
         })
     }
@@ -63,6 +67,7 @@ impl Lane {
         let mut rng = random(chain.seed, chain.index);
         self.lists.reset(rng.u64(..));
         self.receiver.reset(rng.u64(..));
+        self.hook.reset(rng.u64(..));
         let mut folder = Folder {
             lane: self,
             path,
@@ -82,11 +87,25 @@ impl Lane {
             .with("API_BASE_URL", format!("http://{}", self.lists.address))
             .with(
                 "ASSET_STORE_URL",
-                format!("http://{}", self.receiver.address),
+                format!("http://{}", self.receiver.address()),
             )
+            .with("NOTIFICATIONS", hook::document(self.hook.address()))
             .with("PROBE_INTERVAL_SECONDS", 1)
             .with("HISTORY_LIMIT", 1000)
             .under(&wrapper.unwrap_or_default())
+    }
+
+    /// Answers everything as it should, or at random.
+    fn well(&self, well: bool) {
+        self.receiver.well(well);
+        self.hook.well(well);
+    }
+
+    /// Files and messages, each in the order in which they came.
+    fn uploads(&self) -> Result<Vec<Upload>> {
+        let mut all = self.receiver.uploads()?;
+        all.extend(self.hook.uploads()?);
+        Ok(all)
     }
 }
 
@@ -106,7 +125,7 @@ impl Folder<'_> {
 
     fn kill_under_load(&mut self, moment: &Moment) -> Result<()> {
         self.lane.lists.freeze(false);
-        self.lane.receiver.well(false);
+        self.lane.well(false);
         let start = self.lane.start(self.path, Some(moment));
         let daemon = match start.spawn()?.listening()? {
             Ok(daemon) => daemon,
@@ -173,12 +192,13 @@ impl Folder<'_> {
     /// What a kill left is looked at before anything can mend it.
     fn aftermath(&mut self) -> Result<()> {
         let life = self.lane.receiver.next_life()?;
+        self.lane.hook.next_life()?;
         if let Some(outbox) = aftermath::outbox(self.path)? {
             let running = outbox.iter().filter(|(_, (state, _))| state == "running");
             let running: std::collections::BTreeSet<_> = running.map(|(id, _)| *id).collect();
             self.tally.in_flight += u32::try_from(running.len())?;
             self.book.in_flight.insert(life, running);
-            let uploads = self.lane.receiver.uploads()?;
+            let uploads = self.lane.uploads()?;
             aftermath::check_outbox(&outbox, &uploads, &self.book)?;
             aftermath::check_export(self.path, &self.lane.lists.versions())?;
         }
@@ -187,15 +207,18 @@ impl Folder<'_> {
 
     /// With neighbours that are well it does all that it owes, and then everything is checked.
     fn settle(&mut self, last: bool) -> Result<()> {
-        let (lists, receiver) = (&self.lane.lists, &self.lane.receiver);
-        lists.freeze(true);
-        receiver.well(true);
-        // What waits longer than a moment is tried once the receiver is back.
+        let (receiver, hook) = (&self.lane.receiver, &self.lane.hook);
+        self.lane.lists.freeze(true);
+        self.lane.well(true);
+        // What waits longer than a moment is tried once the receivers are back.
         receiver.healthy(false);
+        hook.door.close();
         let daemon = self.lane.start(self.path, None).start()?;
         self.check_start(&daemon)?;
         receiver.await_health_asked()?;
         receiver.healthy(true);
+        await_missed(&daemon)?;
+        hook.door.open()?;
         self.send_again(&daemon)?;
         let (sent, calm) = (unix(), Fuse::default());
         let (status, answer) = post(daemon.public, "", "Prefer: wait=20\r\n", &calm)?;
@@ -292,11 +315,10 @@ impl Folder<'_> {
     fn work_off(&mut self, daemon: &Daemon) -> Result<()> {
         await_outbox(daemon)?;
         let dead = in_state(daemon, &["dead"])?;
-        let uploads = self.lane.receiver.uploads()?;
+        let uploads = self.lane.uploads()?;
         for row in &dead {
             let id = row["id"].as_i64().context("no id")?;
-            let rejected =
-                |one: &super::receiver::Upload| one.id == id && one.fate == Fate::Rejected;
+            let rejected = |one: &Upload| one.id == id && one.fate == Fate::Rejected;
             promise!(
                 uploads.iter().any(rejected),
                 "a delivery that nobody rejected is dead: {row}"
@@ -318,9 +340,12 @@ impl Folder<'_> {
         let versions = self.lane.lists.versions();
         let version = versions.last().context("no version")?;
         settled::check_changes(&changes, &deliveries, version)?;
-        let uploads = self.lane.receiver.uploads()?;
+        let uploads = self.lane.uploads()?;
         settled::check_stored(&uploads, version)?;
+        settled::check_delivered(&deliveries, &uploads)?;
         let repeats = settled::check_uploads(&uploads, &self.book)?;
+        let messages = self.lane.hook.uploads()?;
+        let news = messages::check(&messages, &deliveries, version)?;
         aftermath::check_exported(self.path, version)?;
         if last {
             settled::check_served(daemon, &self.book)?;
@@ -328,10 +353,25 @@ impl Folder<'_> {
             self.tally.changes += u32::try_from(changes.len())?;
             self.tally.deliveries += u32::try_from(deliveries.len())?;
             self.tally.uploads += u32::try_from(uploads.len())?;
+            self.tally.messages += u32::try_from(messages.len())?;
+            self.tally.news += news;
             self.tally.repeats += repeats;
         }
         Ok(())
     }
+}
+
+/// Waits until the daemon has found out that nobody takes its messages.
+fn await_missed(daemon: &Daemon) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while daemon.metric("dependency_up{dependency=\"webhook\"}")? != Some(0.0) {
+        ensure!(
+            Instant::now() < until,
+            "a webhook that nobody takes is not missed after {PATIENCE:?}"
+        );
+        std::thread::sleep(10 * POLL);
+    }
+    Ok(())
 }
 
 fn await_outbox(daemon: &Daemon) -> Result<()> {

@@ -7,10 +7,13 @@
 
 mod aftermath;
 mod book;
+mod door;
 mod fuse;
 mod lane;
 mod lists;
 mod load;
+mod messages;
+mod parse;
 mod receiver;
 mod settled;
 
@@ -161,8 +164,10 @@ fn summary(args: &Args, rounds: u64, begun: Instant, tally: &Tally) -> Summary {
     summary.figure("changes", tally.changes);
     summary.figure("deliveries", tally.deliveries);
     summary.figure("deliveries in flight at a kill", tally.in_flight);
-    summary.figure("uploads", tally.uploads);
-    summary.figure("uploads that were repeats, each explained", tally.repeats);
+    summary.figure("uploads and messages", tally.uploads);
+    summary.figure("messages", tally.messages);
+    summary.figure("changes told by messages, none left out", tally.news);
+    summary.figure("repeats, each explained", tally.repeats);
     summary.figure("dead letters, each explained and retried", tally.dead);
     summary.figure("requests with a name, sent again", tally.named);
     // The first of these ends the run.

@@ -1,14 +1,16 @@
-//! A stand-in for the Drive service that accepts, fails, hangs and resets at random and forgets
-//! nothing.
+//! A stand-in for the Drive service, or for somebody's webhook, that accepts, fails, hangs and resets
+//! at random and forgets nothing.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
+use super::door::Door;
 use super::fuse::{Fuse, Sight};
+use super::parse::Takes;
 use crate::support::Result;
 use crate::support::daemon::{PATIENCE, request};
 use crate::support::wire::{Asked, answer};
@@ -26,12 +28,13 @@ pub enum Fate {
     Rejected,
 }
 
-/// An upload that came whole.
+/// An upload, or a message, that came whole.
 #[derive(Clone, Debug)]
 pub struct Upload {
     /// Of the delivery, read from its key.
     pub id: i64,
     pub key: String,
+    /// Empty for a message, as which `file` is called by its match.
     pub folder: String,
     pub file: String,
     /// The file's bytes, as text.
@@ -57,31 +60,35 @@ struct State {
 }
 
 pub struct Receiver {
-    pub address: SocketAddr,
+    pub door: Door,
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
+    takes: Takes,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 impl Receiver {
-    pub fn start(fuse: &Arc<Fuse>) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        let shared: Arc<Shared> = Arc::default();
-        let (theirs, fuse) = (Arc::clone(&shared), Arc::clone(fuse));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                // Counted before the next connection is taken, so that none is overlooked.
-                theirs.lock().reading += 1;
-                let (shared, fuse) = (Arc::clone(&theirs), Arc::clone(&fuse));
-                std::thread::spawn(move || shared.serve(stream, &fuse));
-            }
+    pub fn start(takes: Takes, fuse: &Arc<Fuse>) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            takes,
+            state: Mutex::default(),
+            changed: Condvar::new(),
         });
-        Ok(Self { address, shared })
+        let (theirs, fuse) = (Arc::clone(&shared), Arc::clone(fuse));
+        let door = Door::new(move |stream| {
+            // Counted before the next connection is taken, so that none is overlooked.
+            theirs.lock().reading += 1;
+            let (shared, fuse) = (Arc::clone(&theirs), Arc::clone(&fuse));
+            std::thread::spawn(move || shared.serve(stream, &fuse));
+        })?;
+        Ok(Self { door, shared })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.door.address
     }
 
     /// Forgets everything.
@@ -127,7 +134,7 @@ impl Receiver {
     /// life. Returns the number of the one that ended.
     pub fn next_life(&self) -> Result<u32> {
         // Connections are taken in their order: once this one is, all before it were.
-        request(self.address, "GET", "/health", "")?;
+        request(self.address(), "GET", "/health", "")?;
         let waited =
             self.shared
                 .changed
@@ -152,12 +159,30 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn arrived(&self) -> Sight {
+        match self.takes {
+            Takes::Files => Sight::UploadArrived,
+            Takes::Messages => Sight::MessageArrived,
+        }
+    }
+
+    fn stored(&self) -> Sight {
+        match self.takes {
+            Takes::Files => Sight::UploadStored,
+            Takes::Messages => Sight::MessageStored,
+        }
+    }
+
+    fn answered(&self) -> Sight {
+        match self.takes {
+            Takes::Files => Sight::UploadAnswered,
+            Takes::Messages => Sight::MessageAnswered,
+        }
+    }
+
     fn serve(&self, mut stream: TcpStream, fuse: &Fuse) {
         let asked = Asked::read(&stream);
-        let parsed = asked.as_ref().map(|asked| {
-            let upload = asked.head.starts_with("POST /upload_file ");
-            upload.then(|| parse(asked)).transpose()
-        });
+        let parsed = asked.as_ref().map(|asked| self.takes.parse(asked));
         let mut state = self.lock();
         let place = match parsed {
             Some(Ok(Some(upload))) => {
@@ -181,10 +206,10 @@ impl Shared {
         self.changed.notify_all();
         match place {
             Some(place) => {
-                fuse.seen(Sight::UploadArrived);
+                fuse.seen(self.arrived());
                 if let Some(bytes) = self.decide(place, fuse) {
                     let _ = stream.write_all(&bytes);
-                    fuse.seen(Sight::UploadAnswered);
+                    fuse.seen(self.answered());
                 }
             }
             None if healthy => {
@@ -215,7 +240,7 @@ impl Shared {
         match whim {
             0..60 => {
                 settle(Fate::Unanswered, true);
-                fuse.seen(Sight::UploadStored);
+                fuse.seen(self.stored());
                 settle(Fate::Answered, true);
             }
             60..74 => {
@@ -247,34 +272,4 @@ impl Shared {
         let body = format!("{{\"status\":\"success\",\"file_url\":\"https://x/{place}\"}}");
         Some(answer("200 OK", "", body.as_bytes()))
     }
-}
-
-fn parse(asked: &Asked) -> Result<Upload> {
-    let text = String::from_utf8_lossy(&asked.body);
-    let field = |name: &str, until: &str| {
-        let (_, rest) = text.split_once(name)?;
-        Some(rest.split_once(until)?.0.to_owned())
-    };
-    let boundary = text.split("\r\n").next().context("no boundary")?;
-    let file = text.split_once("name=\"file\"").context("no file")?.1;
-    let (head, content) = file.split_once("\r\n\r\n").context("no part")?;
-    let name = head.split("filename=\"").nth(1).context("no file name")?;
-    let key = asked.header("idempotency-key").context("no key")?;
-    let id = key
-        .strip_prefix("\"delivery-")
-        .and_then(|rest| rest.split('-').next());
-    Ok(Upload {
-        id: id.context("an odd key")?.parse()?,
-        folder: field("name=\"folder_path\"\r\n\r\n", "\r\n").context("no folder")?,
-        file: name.split('"').next().unwrap_or_default().to_owned(),
-        content: content
-            .split(boundary)
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-        key,
-        life: 0,
-        fate: Fate::Unanswered,
-        stored: false,
-    })
 }

@@ -129,8 +129,10 @@ pub fn check_changes(changes: &[Value], deliveries: &[Value], last: &[Revision])
         let (id, match_id) = (text(change, "processing_id"), change["match_id"].as_i64());
         let field = text(change, "field_name");
         let kinds: &[&str] = match text(change, "category").as_str() {
-            "venue_change" => &["group_description", "group_info"],
-            "team_change" | "new_assignment" => &["group_description", "group_info", "avatar"],
+            "venue_change" => &["group_description", "group_info", "message"],
+            "team_change" | "new_assignment" => {
+                &["group_description", "group_info", "avatar", "message"]
+            }
             _ => return Err(anyhow::anyhow!("an odd change: {change}")),
         };
         for kind in kinds {
@@ -157,7 +159,7 @@ pub fn check_changes(changes: &[Value], deliveries: &[Value], last: &[Revision])
     Ok(())
 }
 
-fn text(value: &Value, name: &str) -> String {
+pub fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
 }
 
@@ -186,6 +188,20 @@ pub fn check_stored(uploads: &[Upload], last: &[Revision]) -> Result<()> {
 fn is_file(upload: &Upload, kind: &str, id: i64) -> bool {
     let name = format!("whatsapp_group_{kind}_match_{id}.");
     upload.file.starts_with(&name)
+}
+
+/// What the store takes for delivered was accepted by its receiver.
+pub fn check_delivered(deliveries: &[Value], uploads: &[Upload]) -> Result<()> {
+    let accepted = uploads.iter().filter(|one| one.fate == Fate::Answered);
+    let accepted: BTreeSet<i64> = accepted.map(|one| one.id).collect();
+    for row in deliveries.iter().filter(|row| row["state"] == "delivered") {
+        let id = row["id"].as_i64().context("no id")?;
+        promise!(
+            accepted.contains(&id),
+            "nobody accepted a delivery that is told to be made: {row}"
+        );
+    }
+    Ok(())
 }
 
 /// No upload came again without need, a repeat is the same in all, and none overtook another of

@@ -5,6 +5,7 @@
 //! a byte of one (RFC 9112, section 9.6) and nothing stored for it.
 
 mod load;
+mod messages;
 mod neighbours;
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use self::load::{Load, Told};
 use self::neighbours::{Neighbours, lock};
 use crate::support::daemon::{Daemon, Start};
+use crate::support::hook;
 use crate::support::summary::Summary;
 use crate::support::violation::Violation;
 use crate::support::{Common, Result, Span, evidence, random};
@@ -29,7 +31,9 @@ const DEADLINE: Duration = Duration::from_secs(8);
 /// What a busy machine adds to a deadline.
 const SLACK: Duration = Duration::from_secs(2);
 /// Uploads that may be under way at a time: four texts and four avatars.
-const UNDER_WAY: u32 = 8;
+const UPLOADS: u32 = 8;
+/// Messages that may be.
+const MESSAGES: u32 = 4;
 /// For what is due to be delivered after the restart.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -59,15 +63,17 @@ enum Trouble {
     AllHang,
     /// A second signal, while all hang.
     Impatience,
+    HookHangs,
 }
 
-const TROUBLES: [Trouble; 6] = [
+const TROUBLES: [Trouble; 7] = [
     Trouble::None,
     Trouble::CollectorHangs,
     Trouble::DriveHangs,
     Trouble::ListHangs,
     Trouble::AllHang,
     Trouble::Impatience,
+    Trouble::HookHangs,
 ];
 
 /// Figures of all rounds.
@@ -75,6 +81,7 @@ const TROUBLES: [Trouble; 6] = [
 struct Totals {
     told: Told,
     uploads: u32,
+    messages: u32,
     repeats: u32,
     longest: Duration,
     flushed: u32,
@@ -116,33 +123,21 @@ fn tell(totals: &Totals, summary: &mut Summary) {
     summary.figure("requests answered otherwise", totals.told.others as f64);
     summary.figure("requests closed unread", totals.told.closed as f64);
     summary.figure("files received", totals.uploads);
-    summary.figure("files received again after a stop", totals.repeats);
+    summary.figure("messages received", totals.messages);
+    summary.figure("received again after a stop", totals.repeats);
     summary.figure("stops after which the last spans arrived", totals.flushed);
     summary.figure("longest stop in seconds", totals.longest.as_secs_f64());
 }
 
 fn trouble(round: u64) -> Trouble {
-    TROUBLES[usize::try_from(round % 6).unwrap_or(0)]
+    TROUBLES[usize::try_from(round).unwrap_or(0) % TROUBLES.len()]
 }
 
 fn one(seed: u64, round: u64, common: &Common, folder: &Path, totals: &mut Totals) -> Result<()> {
     let trouble = trouble(round);
     let mut rng = random(seed, round);
     let neighbours = Neighbours::start();
-    let start = Start::new(&common.binary(), folder)
-        .with("API_BASE_URL", format!("http://{}", neighbours.list))
-        .with(
-            "GOOGLE_DRIVE_SERVICE_URL",
-            format!("http://{}", neighbours.drive),
-        )
-        .with(
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            format!("http://{}", neighbours.collector),
-        )
-        .with("OTEL_BSP_MAX_QUEUE_SIZE", 100_000)
-        .with("QUEUE_CAPACITY", 1_000_000)
-        .with("HISTORY_LIMIT", 10_000)
-        .with("SHUTDOWN_DEADLINE_SECONDS", DEADLINE.as_secs());
+    let start = beside(&neighbours, &common.binary(), folder);
     let daemon = start.start()?;
     let load = Load::start(daemon.public, CLIENTS);
     std::thread::sleep(Duration::from_millis(rng.u64(100..600)));
@@ -154,7 +149,7 @@ fn one(seed: u64, round: u64, common: &Common, folder: &Path, totals: &mut Total
     accounted(trouble, &told, left.triggers)?;
     if matches!(
         trouble,
-        Trouble::None | Trouble::DriveHangs | Trouble::ListHangs
+        Trouble::None | Trouble::DriveHangs | Trouble::ListHangs | Trouble::HookHangs
     ) {
         let trace = left.last_trace.context("no cycle was recorded")?;
         let spans = lock(&neighbours.spans);
@@ -168,27 +163,65 @@ fn one(seed: u64, round: u64, common: &Common, folder: &Path, totals: &mut Total
     let restarted = start.start()?;
     let delivered = all_delivered(&restarted)?;
     restarted.stop()?;
-    let uploads: u32 = lock(&neighbours.uploads).values().sum();
-    ensure!(
-        uploads >= delivered,
-        "{delivered} files are recorded as delivered, but {uploads} came"
-    );
-    // What was under way has time to end, unless its receiver hangs or a second signal comes.
-    let again = match trouble {
-        Trouble::DriveHangs | Trouble::AllHang | Trouble::Impatience => UNDER_WAY,
-        Trouble::None | Trouble::CollectorHangs | Trouble::ListHangs => 0,
-    };
-    ensure!(
-        uploads - delivered <= again,
-        "{uploads} files came whole for {delivered} deliveries; at most {again} could come again"
-    );
+    let repeats = received(&neighbours, trouble, delivered, totals)?;
     totals.told.stored += told.stored;
     totals.told.others += told.others;
     totals.told.closed += told.closed;
-    totals.uploads += uploads;
-    totals.repeats += uploads - delivered;
+    totals.repeats += repeats;
     totals.longest = totals.longest.max(stopped);
     Ok(())
+}
+
+/// All that is recorded as delivered came, in order, and nothing more than could have to come again.
+/// Returns how much did.
+fn received(
+    neighbours: &Neighbours,
+    trouble: Trouble,
+    delivered: u32,
+    totals: &mut Totals,
+) -> Result<u32> {
+    let messages = lock(&neighbours.messages).clone();
+    messages::check(&messages, &neighbours.list())?;
+    let messages = u32::try_from(messages.len())?;
+    let uploads: u32 = lock(&neighbours.uploads).values().sum();
+    let came = uploads + messages;
+    ensure!(
+        came >= delivered,
+        "{delivered} deliveries are recorded as made, but {came} came"
+    );
+    // What was under way has time to end, unless its receiver hangs or a second signal comes.
+    let again = match trouble {
+        Trouble::DriveHangs => UPLOADS,
+        Trouble::HookHangs => MESSAGES,
+        Trouble::AllHang | Trouble::Impatience => UPLOADS + MESSAGES,
+        Trouble::None | Trouble::CollectorHangs | Trouble::ListHangs => 0,
+    };
+    ensure!(
+        came - delivered <= again,
+        "{came} came whole for {delivered} deliveries; at most {again} could come again"
+    );
+    totals.uploads += uploads;
+    totals.messages += messages;
+    Ok(came - delivered)
+}
+
+/// How to start the daemon that has these neighbours.
+fn beside(neighbours: &Neighbours, binary: &Path, folder: &Path) -> Start {
+    Start::new(binary, folder)
+        .with("API_BASE_URL", format!("http://{}", neighbours.list))
+        .with(
+            "GOOGLE_DRIVE_SERVICE_URL",
+            format!("http://{}", neighbours.drive),
+        )
+        .with(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            format!("http://{}", neighbours.collector),
+        )
+        .with("NOTIFICATIONS", hook::document(neighbours.hook))
+        .with("OTEL_BSP_MAX_QUEUE_SIZE", 100_000)
+        .with("QUEUE_CAPACITY", 1_000_000)
+        .with("HISTORY_LIMIT", 10_000)
+        .with("SHUTDOWN_DEADLINE_SECONDS", DEADLINE.as_secs())
 }
 
 fn hang(neighbours: &Neighbours, trouble: Trouble) {
@@ -199,6 +232,9 @@ fn hang(neighbours: &Neighbours, trouble: Trouble) {
     neighbours
         .drive_gate
         .set(all || trouble == Trouble::DriveHangs);
+    neighbours
+        .hook_gate
+        .set(all || trouble == Trouble::HookHangs);
     neighbours
         .list_gate
         .set(all || trouble == Trouble::ListHangs);
@@ -319,7 +355,7 @@ fn all_delivered(daemon: &Daemon) -> Result<u32> {
     }
 }
 
-/// Deliveries of files in this state.
+/// Deliveries in this state.
 fn count(daemon: &Daemon, state: &str) -> Result<u32> {
     let (mut all, mut before) = (0, String::new());
     loop {

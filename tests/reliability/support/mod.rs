@@ -3,6 +3,7 @@
 // What one harness leaves unused another may use.
 #[allow(dead_code)]
 pub mod daemon;
+pub mod hook;
 #[allow(dead_code)]
 #[path = "../../it/support/matches.rs"]
 pub mod matches;

@@ -100,7 +100,7 @@ impl Weakened {
         }
         // For a test, even an empty one, its dependencies are as tests need them: without it those
         // with other features would be compiled once more.
-        fs::write(copy.join("tests/weakened.rs"), "")?;
+        fs::write(copy.join("tests/weakened.rs"), "//! Nothing.\n")?;
         run(Command::new(env!("CARGO"))
             .args(["test", "--quiet", "--locked", "--offline", "--no-run"])
             .args(["--test", "weakened"])
