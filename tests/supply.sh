@@ -18,8 +18,9 @@ export PATH=$cache/cyclonedx-$cyclonedx/bin:$venv/bin:$PATH
 if [ "${1:-}" = --advisories ]; then
     exec cargo deny check advisories
 fi
+# Not optimised: it runs for a second, and takes half the time to compile.
 command -v cargo-cyclonedx >/dev/null ||
-    cargo install --quiet --locked --root "$cache/cyclonedx-$cyclonedx" "cargo-cyclonedx@$cyclonedx"
+    cargo install --quiet --locked --debug --root "$cache/cyclonedx-$cyclonedx" "cargo-cyclonedx@$cyclonedx"
 
 # sbom FILE: the tool only writes beside the manifest.
 sbom() {
