@@ -91,7 +91,7 @@ fn table(view: &View, rows: &[Change]) -> String {
         ]
     });
     // What the category says, the sentence says as well.
-    view.table_without(4, &header, cells)
+    view.table_without(&[4], &header, cells)
 }
 
 #[cfg(test)]

@@ -26,21 +26,31 @@ pub struct CycleView {
 struct Deliveries {
     total: u64,
     delivered: u64,
+    pending: u64,
+    superseded: u64,
     dead: u64,
+    discarded: u64,
+}
+
+impl Deliveries {
+    /// How far they have come; what is none is left out.
+    fn told(&self) -> String {
+        let rest = [
+            (self.pending, "to be tried"),
+            (self.superseded, "superseded"),
+            (self.dead, "given up"),
+            (self.discarded, "discarded"),
+        ];
+        let all = format!("{} of {} delivered", self.delivered, self.total);
+        let rest = rest.into_iter().filter(|(count, _)| *count > 0);
+        let rest = rest.map(|(count, what)| format!("{count} {what}"));
+        [all].into_iter().chain(rest).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl CycleView {
     /// Names and values for a table.
     pub fn rows(&self, times: &Times) -> Vec<Vec<String>> {
-        let Deliveries {
-            total,
-            delivered,
-            dead,
-        } = self.deliveries;
-        let dead = match dead {
-            0 => String::new(),
-            dead => format!(", {dead} given up"),
-        };
         let mut rows = vec![
             ("cycle", self.processing_id.clone()),
             ("began", times.tell_both(moment(self.timestamp))),
@@ -49,7 +59,7 @@ impl CycleView {
                 format!("{} after {:.2} s", self.outcome, self.duration),
             ),
             ("found", self.summary.clone()),
-            ("files", format!("{delivered} of {total} delivered{dead}")),
+            ("deliveries", self.deliveries.told()),
             ("triggers", self.triggers.to_string()),
         ];
         // The summary of a failure holds the error, that of a held list does not.

@@ -74,6 +74,17 @@ impl Times {
         }
     }
 
+    /// A moment that is yet to come, to the nearest second: where it is computed from two clocks it
+    /// differs by a little each time.
+    pub fn tell_next(&self, at: Option<Timestamp>) -> String {
+        let second = |at: Timestamp| at.round(jiff::Unit::Second).unwrap_or(at);
+        let rounded = Self {
+            now: second(self.now),
+            ..self.clone()
+        };
+        rounded.tell(at.map(second))
+    }
+
     fn date(&self, at: Timestamp) -> String {
         let local = self.zone.to_datetime(at);
         local.strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -147,6 +158,22 @@ mod tests {
             );
         }
         assert_eq!(relative.tell(None), "-");
+        for (milliseconds, told, date) in [
+            (9_999, "in 10 s", "2027-07-01 12:00:10"),
+            (10_001, "in 10 s", "2027-07-01 12:00:10"),
+            (59_700, "in 1 min", "2027-07-01 12:01:00"),
+        ] {
+            let at = Some(now + SignedDuration::from_millis(milliseconds));
+            assert_eq!(relative.tell_next(at), told);
+            assert_eq!(kept.tell_next(at), date);
+        }
+        // Asked a little later, when that much less is left.
+        let late = Times {
+            now: now + SignedDuration::from_millis(400),
+            ..relative.clone()
+        };
+        let at = Some(now + SignedDuration::from_secs(10));
+        assert_eq!(late.tell_next(at), "in 10 s");
         assert_eq!(moment(Some(f64::NAN)), None);
         assert_eq!(moment(Some(1e300)), None);
         assert_eq!(

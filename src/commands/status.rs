@@ -282,12 +282,12 @@ mod tests {
         store         NOT WRITABLE
         warning       RUN_MODE is odd
 
-        cycle     webhook_1814435700_7
-        began     2027-07-01 11:55:00 (4 min ago)
-        outcome   failure after 30.46 s
-        found     Processing failed: no answer in time
-        files     4 of 6 delivered, 1 given up
-        triggers  3
+        cycle       webhook_1814435700_7
+        began       2027-07-01 11:55:00 (4 min ago)
+        outcome     failure after 30.46 s
+        found       Processing failed: no answer in time
+        deliveries  4 of 6 delivered, 1 to be tried, 1 given up
+        triggers    3
 
         DEPENDENCY       STATUS     ANSWERED IN  ASKED     ERROR
         api_client       unhealthy  2005 ms      59 s ago  no connection to

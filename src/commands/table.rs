@@ -48,22 +48,19 @@ impl View {
         Self { width, times }
     }
 
-    /// A table that leaves one column out where the terminal has no room for it.
+    /// A table that leaves these columns out where the terminal has no room for them.
     pub fn table_without(
         &self,
-        column: usize,
+        columns: &[usize],
         header: &[&str],
         rows: impl IntoIterator<Item = Vec<String>>,
     ) -> String {
-        if self.width.is_none_or(|width| width >= WIDE) {
-            return self.table(header, rows);
-        }
-        let mut header = header.to_vec();
-        header.remove(column);
-        let rows = rows.into_iter().map(|mut row| {
-            row.remove(column);
-            row
-        });
+        let is_wide = self.width.is_none_or(|width| width >= WIDE);
+        let left_out = if is_wide { &[][..] } else { columns };
+        let header: Vec<&str> = without(left_out, header.iter().copied()).collect();
+        let rows = rows
+            .into_iter()
+            .map(|row| without(left_out, row.into_iter()).collect());
         self.table(&header, rows)
     }
 
@@ -92,6 +89,12 @@ impl View {
         table.load_style(comfy_table::presets::NOTHING);
         format!("{}\n", table.trim_fmt())
     }
+}
+
+/// What is left of a row without these columns.
+fn without<T>(columns: &[usize], row: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    let numbered = row.enumerate();
+    numbered.filter_map(move |(n, cell)| (!columns.contains(&n)).then_some(cell))
 }
 
 fn terminal_width() -> u16 {

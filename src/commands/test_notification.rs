@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::delivery::Messengers;
 use crate::domain::delivery::{Destination, Lane};
 use crate::domain::notify::{Language, Message};
+use crate::domain::routing::Routing;
 use crate::telemetry::metrics::Metrics;
 
 const HELP: &str = "\
@@ -39,9 +40,9 @@ pub struct Arguments {
     /// For mail: the stakeholder, by the id in the settings
     #[arg(long, value_name = "ID")]
     recipient: Option<String>,
-    /// In which language: sv or en
-    #[arg(long, value_parser = language, default_value = "sv")]
-    language: Language,
+    /// In which language: sv or en [default: that of the recipient, or of the channel]
+    #[arg(long, value_parser = language)]
+    language: Option<Language>,
     /// Print one line of JSON instead of a sentence
     #[arg(long)]
     json: bool,
@@ -70,7 +71,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let ways = messengers(&config, &metrics, &clock)?;
     let lane = lane(&arguments.destination, &ways)?;
     let recipient = recipient(arguments, &lane, &config)?;
-    let message = Message::test(arguments.language);
+    let own = || language_of(&lane, recipient, &config.notifications.routing);
+    let message = Message::test(arguments.language.unwrap_or_else(own));
     let now = clock.now();
     let id = format!("test-{}", now.as_millisecond());
     let begun = Instant::now();
@@ -114,6 +116,16 @@ fn lane(key: &str, ways: &Messengers) -> Result<Lane, Failure> {
     })
 }
 
+/// What messages there are written in: to one person alone that person's language, else the channel's.
+fn language_of(lane: &Lane, recipient: &str, routing: &Routing) -> Language {
+    let person = routing.stakeholder(recipient).map(|one| one.language);
+    let channels = routing.channels().iter();
+    let channel = channels.filter(|one| Some(one.name.as_str()) == lane.name.as_deref());
+    person
+        .or_else(|| channel.map(|one| one.language).next())
+        .unwrap_or(Language::Swedish)
+}
+
 /// Whose mail it is; empty for what all read.
 fn recipient<'a>(
     arguments: &'a Arguments,
@@ -132,5 +144,52 @@ fn recipient<'a>(
             "mail needs --recipient with a stakeholder that has a mail address: {}",
             known.join(", ")
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NotificationsConfig, Source};
+
+    fn notifications() -> NotificationsConfig {
+        let document = "
+            [smtp]
+            host = 'mail.example'
+            from = 'news@example.org'
+            [[channel]]
+            name = 'duty'
+            kind = 'ntfy'
+            topic = 'invented'
+            language = 'en'
+            [[stakeholder]]
+            id = 'anna'
+            role = 'coordinator'
+            mail = 'anna@example.org'
+            channels = ['mail', 'duty']
+            language = 'en'
+            [[stakeholder]]
+            id = 'bo'
+            role = 'coordinator'
+            mail = 'bo@example.org'";
+        let config = Config::load(&Source::of([("NOTIFICATIONS", document)]));
+        config.unwrap().notifications
+    }
+
+    #[test]
+    fn each_is_spoken_to_in_the_language_of_the_settings() {
+        let routing = notifications().routing;
+        for (key, recipient, language) in [
+            ("mail", "anna", Language::English),
+            ("mail", "bo", Language::Swedish),
+            ("ntfy:duty", "", Language::English),
+        ] {
+            let lane = Lane::from_key(key).unwrap();
+            assert_eq!(
+                language_of(&lane, recipient, &routing),
+                language,
+                "{key} {recipient}"
+            );
+        }
     }
 }

@@ -105,12 +105,12 @@ async fn a_look_is_told_and_its_end_is_the_exit_code() {
     *daemon.next.lock().unwrap() = Ok(list(&matches(1..31)));
     let text = timeless(&told(&daemon, &["trigger", "--wait", "60"]));
     assert!(
-        text.starts_with("cycle     webhook_0000000000_0\nbegan     0000-00-00 00:00:00\n"),
+        text.starts_with("cycle       webhook_0000000000_0\nbegan       0000-00-00 00:00:00\n"),
         "{text}"
     );
     assert!(
         text.contains(
-            "\noutcome   success after 0.00 s\nfound     30 new matches: 30 new assignments\n"
+            "\noutcome     success after 0.00 s\nfound       30 new matches: 30 new assignments\n"
         ),
         "{text}"
     );
@@ -209,7 +209,7 @@ async fn a_pause_lasts_until_it_is_ended() {
     let text = told(&daemon, &["resume", "--json"]);
     assert_eq!(text, "{\"status\":\"success\",\"paused\":false}\n");
     let text = told(&daemon, &["trigger", "--wait", "60"]);
-    assert!(text.contains("outcome   success"), "{text}");
+    assert!(text.contains("outcome     success"), "{text}");
     daemon.stop().await;
 }
 
@@ -272,9 +272,9 @@ async fn what_was_given_up_is_listed_and_retried() {
         ],
     );
     insta::assert_snapshot!(text, @"
-    ID  STATE  MATCH  FILE               DESTINATION  TRIES  NEXT  LAST ERROR
-    2   dead   1      group_info         assets       1      -     the service answered 400
-    1   dead   1      group_description  assets       1      -     the service answered 400
+    ID  STATE  MATCH  WHAT               DESTINATION  TO  TRIES  NEXT  LAST ERROR
+    2   dead   1      group_info         assets       -   1      -     the service answered 400
+    1   dead   1      group_description  assets       -   1      -     the service answered 400
     ");
     let status = told(&daemon, &["status"]);
     assert!(
@@ -282,7 +282,7 @@ async fn what_was_given_up_is_listed_and_retried() {
         "{status}"
     );
     assert!(
-        status.contains("files     0 of 3 delivered, 3 given up\n"),
+        status.contains("deliveries  0 of 3 delivered, 3 given up\n"),
         "{status}"
     );
 

@@ -48,6 +48,7 @@ pub struct Arguments {
 struct Delivery {
     id: i64,
     destination: String,
+    recipient: String,
     match_id: i64,
     kind: String,
     state: String,
@@ -78,27 +79,47 @@ fn table(view: &View, rows: &[Delivery]) -> String {
         "ID",
         "STATE",
         "MATCH",
-        "FILE",
+        "WHAT",
         "DESTINATION",
+        "TO",
         "TRIES",
         "NEXT",
         "LAST ERROR",
     ];
+    let or_none = |text: String| match text.is_empty() {
+        true => "-".to_owned(),
+        false => text,
+    };
     let cells = rows.iter().map(|row| {
+        let about = match row.match_id {
+            // Of a digest, an alert or the whole list.
+            0 => String::new(),
+            id => id.to_string(),
+        };
         vec![
             row.id.to_string(),
             row.state.clone(),
-            row.match_id.to_string(),
+            or_none(about),
             row.kind.clone(),
             row.destination.clone(),
+            or_none(row.recipient.clone()),
             row.attempts.to_string(),
-            view.times.tell(moment(row.next_attempt)),
+            view.times.tell_next(moment(row.next_attempt)),
             row.last_error.clone().unwrap_or_else(|| "-".to_owned()),
         ]
     });
-    // The kind of file tells the destination, too.
-    view.table_without(4, &header, cells)
+    let mut left_out = vec![WHAT, TRIES];
+    if rows.iter().all(|row| row.recipient.is_empty()) {
+        left_out.push(TO);
+    }
+    view.table_without(&left_out, &header, cells)
 }
+
+/// What an operator can do without on a narrow terminal: where it goes, and why it does not get
+/// there, come first.
+const WHAT: usize = 3;
+const TO: usize = 5;
+const TRIES: usize = 6;
 
 #[cfg(test)]
 mod tests {
@@ -110,25 +131,44 @@ mod tests {
             {"id": 1204, "destination": "avatars", "match_id": 7100101, "kind": "avatar", "state": "superseded",
              "attempts": 0, "next_attempt": null, "last_error": null},
             {"id": 1203, "destination": "assets", "match_id": 7100101, "kind": "group_description", "state": "pending",
-             "attempts": 7, "next_attempt": 1814443200.0, "last_error": "the service answered 503"},
-            {"id": 2, "destination": "assets", "match_id": 1, "kind": "group_info", "state": "dead",
+             "attempts": 7, "next_attempt": 1814443199.9996, "last_error": "the service answered 503"},
+            {"id": 2, "destination": "webhook:club", "match_id": 1, "kind": "message", "state": "dead",
              "attempts": 12, "last_error": "no connection to 10.0.0.1:5000 could be made"}
         ]"#;
         let rows: Vec<Delivery> = serde_json::from_str(rows).unwrap();
         insta::assert_snapshot!(table(&View::fixed(Some(80)), &rows), @"
-        ID    STATE       MATCH    FILE               TRIES  NEXT    LAST ERROR
-        1204  superseded  7100101  avatar             0      -       -
-        1203  pending     7100101  group_description  7      in 2 h  the service
-                                                                     answered 503
-        2     dead        1        group_info         12     -       no connection to
-                                                                     10.0.0.1:5000 could
-                                                                     be made
+        ID    STATE       MATCH    DESTINATION   NEXT    LAST ERROR
+        1204  superseded  7100101  avatars       -       -
+        1203  pending     7100101  assets        in 2 h  the service answered 503
+        2     dead        1        webhook:club  -       no connection to 10.0.0.1:5000
+                                                         could be made
         ");
         insta::assert_snapshot!(table(&View::fixed(None), &rows), @"
-        ID    STATE       MATCH    FILE               DESTINATION  TRIES  NEXT                 LAST ERROR
-        1204  superseded  7100101  avatar             avatars      0      -                    -
-        1203  pending     7100101  group_description  assets       7      2027-07-01 14:00:00  the service answered 503
-        2     dead        1        group_info         assets       12     -                    no connection to 10.0.0.1:5000 could be made
+        ID    STATE       MATCH    WHAT               DESTINATION   TO  TRIES  NEXT                 LAST ERROR
+        1204  superseded  7100101  avatar             avatars       -   0      -                    -
+        1203  pending     7100101  group_description  assets        -   7      2027-07-01 14:00:00  the service answered 503
+        2     dead        1        message            webhook:club  -   12     -                    no connection to 10.0.0.1:5000 could be made
+        ");
+    }
+
+    #[test]
+    fn who_a_message_is_for_is_told_by_its_id() {
+        let rows = r#"[
+            {"id": 31, "destination": "mail", "recipient": "anna", "match_id": 0, "kind": "digest",
+             "state": "pending", "attempts": 0, "next_attempt": 1814443200.0004, "last_error": null},
+            {"id": 30, "destination": "discord:team", "recipient": "", "match_id": 7100101, "kind": "message",
+             "state": "dead", "attempts": 1, "next_attempt": null, "last_error": "the service answered 404"}
+        ]"#;
+        let rows: Vec<Delivery> = serde_json::from_str(rows).unwrap();
+        insta::assert_snapshot!(table(&View::fixed(Some(80)), &rows), @"
+        ID  STATE    MATCH    DESTINATION   TO    NEXT    LAST ERROR
+        31  pending  -        mail          anna  in 2 h  -
+        30  dead     7100101  discord:team  -     -       the service answered 404
+        ");
+        insta::assert_snapshot!(table(&View::fixed(Some(120)), &rows), @"
+        ID  STATE    MATCH    WHAT     DESTINATION   TO    TRIES  NEXT    LAST ERROR
+        31  pending  -        digest   mail          anna  0      in 2 h  -
+        30  dead     7100101  message  discord:team  -     1      -       the service answered 404
         ");
     }
 }

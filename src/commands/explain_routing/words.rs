@@ -28,6 +28,7 @@ pub(super) fn refusal(refusal: &Refusal, subject: &Subject<'_>) -> String {
             "nobody is told of matches that left the list after their day".to_owned()
         }
         Refusal::Inactive => "is not active".to_owned(),
+        Refusal::Unreachable => "has no address or channel that can be used".to_owned(),
         Refusal::BelowMinimum(minimum) => {
             format!("wants {minimum} at least, and this is {}", change.priority)
         }

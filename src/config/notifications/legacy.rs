@@ -16,6 +16,9 @@ use crate::auth::is_label;
 use crate::domain::routing::{Channel, Group, Stakeholder};
 use contacts::Contacts;
 
+/// Stakeholders that a warning names; of a whole district there may be hundreds.
+const NAMED: usize = 10;
+
 /// What the file says.
 #[derive(Default)]
 pub(super) struct Legacy {
@@ -92,19 +95,31 @@ impl Legacy {
 
     /// The service registers every referee that it sees, also those whose address it does not know.
     fn unreached(&mut self) {
-        let unreached = self
-            .stakeholders
-            .iter_mut()
-            .filter(|one| one.channels.is_empty());
-        let count = unreached.map(|one| one.is_active = false).count();
-        if count > 0 {
-            let noun = if count == 1 {
-                "stakeholder has"
-            } else {
-                "stakeholders have"
-            };
-            let odd = format!("{count} {noun} no address that can be used, and are told nothing");
-            self.warnings.push(odd);
-        }
+        let stakeholders = self.stakeholders.iter_mut();
+        let unreached = stakeholders.filter(|one| one.channels.is_empty() && one.is_active);
+        let ids: Vec<&str> = unreached
+            .map(|one| {
+                one.is_active = false;
+                one.id.as_str()
+            })
+            .collect();
+        let (count, mut named) = (ids.len(), ids);
+        named.truncate(NAMED);
+        let more = match count - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named = named.join(", ");
+        let odd = match count {
+            0 => return,
+            1 => {
+                format!("stakeholder {named} has no address that can be used, and is told nothing")
+            }
+            _ => format!(
+                "{count} stakeholders have no address that can be used, and are told nothing: \
+                 {named}{more}"
+            ),
+        };
+        self.warnings.push(odd);
     }
 }

@@ -229,9 +229,37 @@ fn those_whom_nothing_reaches_are_told_nothing() {
     let off = with(written("off"), |one| {
         one["contact_info"][0]["active"] = json!(false);
     });
+    let gone = with(written("gone"), |one| {
+        one["active"] = json!(false);
+        one["contact_info"] = json!([]);
+    });
+    let alone = good(
+        SMTP,
+        &json!({"stakeholders": [bare, gone, written("anna")]}),
+    );
+    let expected = "STAKEHOLDERS_FILE: stakeholder bare has no address that can be used, and is told \
+                    nothing";
+    assert_eq!(
+        alone.warnings,
+        [expected],
+        "who is not active is meant not to be told"
+    );
+    let many = (0..12).map(|n| {
+        with(written(&format!("p{n}")), |one| {
+            one["contact_info"] = json!([])
+        })
+    });
+    let many: Vec<_> = many.collect();
+    let told = good(SMTP, &json!({"stakeholders": many}))
+        .warnings
+        .join("\n");
+    assert!(
+        told.contains("12 stakeholders") && told.contains("p8, p9 and 2 more\n"),
+        "{told}"
+    );
     let config = good(SMTP, &json!({"stakeholders": [bare, off, written("anna")]}));
-    let expected =
-        "STAKEHOLDERS_FILE: 2 stakeholders have no address that can be used, and are told nothing";
+    let expected = "STAKEHOLDERS_FILE: 2 stakeholders have no address that can be used, and are told \
+                    nothing: bare, off";
     assert_eq!(config.warnings, [expected]);
     let is_active = |id: &str| {
         config

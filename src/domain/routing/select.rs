@@ -31,6 +31,8 @@ pub enum Refusal {
     AgedOut,
     /// It is not active.
     Inactive,
+    /// It is not active, and there is no channel by which it could be told.
+    Unreachable,
     /// The change is less than its minimum priority.
     BelowMinimum(Priority),
     /// It wants to hear of other categories only.
@@ -149,7 +151,10 @@ impl Routing {
 pub(super) fn refusal(stakeholder: &Stakeholder, change: &Change) -> Option<Refusal> {
     let wanted = stakeholder.categories.as_ref();
     if !stakeholder.is_active {
-        Some(Refusal::Inactive)
+        Some(match stakeholder.channels.is_empty() {
+            true => Refusal::Unreachable,
+            false => Refusal::Inactive,
+        })
     } else if wanted.is_some_and(|wanted| !wanted.contains(&change.category)) {
         Some(Refusal::Unwanted)
     } else if change.priority > stakeholder.minimum {

@@ -30,6 +30,7 @@ fn a_message_is_tried_and_its_outcome_told() {
     assert!(sent.out.starts_with("ntfy:duty took it in "), "{sent:?}");
     let body: Value = serde_json::from_slice(&ntfy.asked()[0].body).unwrap();
     assert_eq!(body["topic"], "kanariefagel");
+    assert_eq!(body["priority"], 3, "a phone makes itself heard");
     ntfy.act(Act::status(403));
     let words = ["test-notification", "--destination", "ntfy:duty", "--json"];
     let refused = run(&settings, &words);
@@ -59,6 +60,24 @@ fn a_message_is_tried_and_its_outcome_told() {
     }
 }
 
+#[test]
+fn a_message_is_in_the_language_of_who_reads_it() {
+    let ntfy = Scripted::start(Act::with(200, "", "{}"));
+    let swedish = document(&ntfy);
+    let english = swedish.replace("topic = ", "language = 'en'\ntopic = ");
+    let title = |document: &str, more: &[&str]| {
+        let words = ["test-notification", "--destination", "ntfy:duty"];
+        let sent = run(&[("NOTIFICATIONS", document)], &[&words[..], more].concat());
+        assert_eq!(sent.code, 0, "{sent:?}");
+        let body: Value = serde_json::from_slice(&ntfy.asked().last().unwrap().body).unwrap();
+        body["title"].as_str().unwrap().to_owned()
+    };
+    let (sv, en) = (title(&swedish, &[]), title(&english, &[]));
+    assert_ne!(sv, en);
+    assert_eq!(title(&swedish, &["--language", "en"]), en);
+    assert_eq!(title(&english, &["--language", "sv"]), sv);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn republish_says_who_is_told_or_that_nobody_is() {
     let daemon = Daemon::start_with(Clock::system(), &[]).await;
@@ -72,10 +91,28 @@ async fn republish_says_who_is_told_or_that_nobody_is() {
     let daemon = daemon.restart_with(&settings).await;
     let whole = ask(&daemon, &["republish"]);
     assert_eq!(whole.code, 0, "{whole:?}");
-    assert!(whole.out.contains("on its way to redis"), "{whole:?}");
+    assert!(whole.out.contains("queued for redis."), "{whole:?}");
+    let follow = [
+        "deliveries",
+        "list",
+        "--destination",
+        "redis",
+        "--state",
+        "pending",
+    ];
+    let listed = ask(&daemon, &follow);
+    assert!(whole.out.contains(&follow.join(" ")), "{whole:?}");
+    assert!(listed.out.contains("full_state"), "{listed:?}");
     let since = ask(&daemon, &["republish", "--since", "2030-01-01T00:00:00Z"]);
-    assert_eq!(since.out.trim(), "Nothing changed since then.");
+    assert_eq!(
+        since.out.trim(),
+        "Nothing changed since then: nothing is queued."
+    );
     let odd = ask(&daemon, &["republish", "--since", "yesterday"]);
     assert_eq!(odd.code, 2, "{odd:?}");
+    assert!(
+        odd.error.contains("such as 2030-05-01T12:00:00Z"),
+        "{odd:?}"
+    );
     daemon.stop().await;
 }
