@@ -99,8 +99,8 @@ fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
 }
 
 /// Where an address may not be called.
-pub(super) const BARRED: &str =
-    "its address is none of the public internet, and others are not allowed";
+pub(super) const BARRED: &str = "its address is none of the public internet; a [[channel]] with \
+    allow_private = true may go there";
 
 /// What to look at where no connection came about.
 fn why_unconnected(error: &(dyn Error + 'static)) -> &'static str {

@@ -7,6 +7,7 @@ mod assets;
 mod auth;
 mod aws;
 mod cycle;
+mod dot_env;
 mod filter;
 mod http;
 mod live;
@@ -24,6 +25,7 @@ mod source;
 mod store;
 mod templates;
 mod tls;
+mod typo;
 mod upstream;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::mistake::Mistake;
 use super::secret::{Secret, shown};
 use super::source::{Origin, Source};
+use super::typo;
 use crate::file;
 
 /// A setting as `check-config` and `/status/detailed` show it.
@@ -29,6 +30,34 @@ pub struct Form {
     pub expected: &'static str,
     /// A value that would do.
     pub example: &'static str,
+}
+
+/// What a setting holds that may stand in a file.
+#[derive(Clone, Copy)]
+enum Content {
+    Secret,
+    Document,
+}
+
+impl Content {
+    /// What is shown of it where it stands in the variable itself.
+    fn instead(self) -> &'static str {
+        match self {
+            Self::Secret => "***",
+            Self::Document => "…",
+        }
+    }
+
+    /// The path of its file. What looks like no path may be the secret itself, or a document with
+    /// secrets in it.
+    fn path_as_told(self, path: &str) -> String {
+        let is_name = !path.contains(['\n', '=', '"', '\'']);
+        match self {
+            Self::Document if is_name => shown(path),
+            Self::Secret if path.contains('/') => path.to_owned(),
+            _ => "its file".to_owned(),
+        }
+    }
 }
 
 /// Collects settings, mistakes and warnings.
@@ -186,17 +215,27 @@ impl<'a> Reader<'a> {
             expected: "the path of a readable file that holds the secret",
             example: "/run/secrets/admin_token",
         };
-        self.direct_or_file(name, "***", form).map(Secret::new)
+        self.direct_or_file(name, Content::Secret, form)
+            .map(Secret::new)
     }
 
     /// A text that is no secret and too long to be shown, or one read from the file that
     /// `<name>_FILE` names, which must be as `form` says.
     pub fn document(&mut self, name: &str, form: Form) -> Option<String> {
-        self.direct_or_file(name, "…", form)
+        self.direct_or_file(name, Content::Document, form)
     }
 
-    /// What stands in the variable is shown as `instead`.
-    fn direct_or_file(&mut self, name: &str, instead: &str, file_form: Form) -> Option<String> {
+    /// What mistakes in a document call the place where it was found: the variable, or the one that
+    /// names its file, with the file.
+    pub fn place_of(&mut self, name: &str) -> String {
+        let file_variable = format!("{name}_FILE");
+        match (self.raw(name), self.raw(&file_variable)) {
+            (None, Some((path, _))) => format!("{file_variable} ({})", shown(path)),
+            _ => name.to_owned(),
+        }
+    }
+
+    fn direct_or_file(&mut self, name: &str, content: Content, file_form: Form) -> Option<String> {
         let file_variable = format!("{name}_FILE");
         let direct = self.raw(name);
         let file = self.raw(&file_variable);
@@ -208,7 +247,7 @@ impl<'a> Reader<'a> {
             self.mistake(name, &format!("is set, and so is {file_variable}"), form);
         }
         if let Some((value, origin)) = direct {
-            self.show_as(name, instead.to_owned(), value.as_bytes(), origin);
+            self.show_as(name, content.instead().to_owned(), value.as_bytes(), origin);
             return Some(value.to_owned());
         }
         let Some((path, origin)) = file else {
@@ -217,12 +256,11 @@ impl<'a> Reader<'a> {
         };
         self.files.push(path.into());
         let read = file::read_text(Path::new(path), file::SMALL);
+        let told = content.path_as_told(path);
         // Another file with the same content is another one to watch.
-        let content = read.as_deref().unwrap_or_default().trim();
-        let value = [path, "\n", content].concat();
+        let text = read.as_deref().unwrap_or_default().trim();
+        let value = [path, "\n", text].concat();
         self.show_as(&file_variable, shown(path), value.as_bytes(), origin);
-        // What looks like no path may be the secret itself.
-        let told = if path.contains('/') { path } else { "its file" };
         let problem = match read {
             Ok(text) if !text.trim().is_empty() => return Some(text.trim().to_owned()),
             Ok(_) => format!("{told} is empty"),
@@ -273,8 +311,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Ends the reading: keys of the file that nobody asked for are mistakes.
+    /// Ends the reading: keys of the file that nobody asked for are mistakes. The environment has
+    /// variables of others, too: what only looks like a setting is odd.
     pub fn finish(&mut self) {
+        let told = self.source.named().filter_map(|(name, value, origin)| {
+            let odd = typo::told(name, value, &self.known)?;
+            Some(format!("{name} ({}) {odd}", origin.label()))
+        });
+        self.warnings.extend(told);
         let unknown = self.source.unknown_keys(&self.known);
         self.mistakes.extend(unknown);
     }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::dot_env;
 use super::mistake::Mistake;
 use crate::file;
 
@@ -139,6 +140,18 @@ impl Source {
         })
     }
 
+    /// What the environment and `.env` set, whoever it is for: name, value and where it is.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&str, &str, Origin)> {
+        let layers = [
+            (&self.environment, Origin::Environment),
+            (&self.dot_env, Origin::DotEnv),
+        ];
+        layers.into_iter().flat_map(|(layer, origin)| {
+            let set = layer.iter().filter(|(_, value)| !value.trim().is_empty());
+            set.map(move |(name, value)| (name.as_str(), value.as_str(), origin))
+        })
+    }
+
     /// A mistake for each key of the file that is no setting.
     #[must_use]
     pub fn unknown_keys(&self, known: &BTreeSet<String>) -> Vec<Mistake> {
@@ -170,7 +183,8 @@ fn read_dot_env(path: &Path) -> Result<Layer, Mistake> {
         Mistake::new(
             &path.display().to_string(),
             &problem,
-            "lines of the form NAME=value, with quotes around a value that has spaces",
+            "lines of the form NAME=value; a value with a quote, a backslash or a $ in it stands in single \
+             quotes",
             "PORT=8000",
         )
     };
@@ -180,12 +194,7 @@ fn read_dot_env(path: &Path) -> Result<Layer, Mistake> {
         Err(error) => return Err(failed(format!("cannot be read: {error}"))),
     };
     // The library's message would show the line, which may hold a secret.
-    let read = dotenvy::from_read_iter(&*text)
-        .enumerate()
-        .map(|(n, entry)| {
-            entry.map_err(|_| failed(format!("cannot be understood after entry {n}")))
-        });
-    read.collect()
+    dot_env::parse(&String::from_utf8_lossy(&text)).map_err(failed)
 }
 
 fn read_toml(path: &Path) -> Result<Layer, Mistake> {

@@ -293,6 +293,20 @@ fn a_file_that_cannot_be_read_hides_no_other_mistake() {
 }
 
 #[test]
+fn a_value_in_dot_env_needs_no_quotes_for_its_spaces() {
+    let folder = tempfile::tempdir().unwrap();
+    let dot_env = folder.path().join(".env");
+    std::fs::write(
+        &dot_env,
+        "GDRIVE_FOLDER_BASE=Grupper Åby IF\nADMIN_TOKEN=two words\n",
+    )
+    .unwrap();
+    let config = Config::load(&Source::layered([("HOME", "/root")], &dot_env)).unwrap();
+    assert_eq!(config.assets.folder_base, "Grupper Åby IF");
+    assert_eq!(config.admin.token.unwrap().expose(), "two words");
+}
+
+#[test]
 fn a_secret_can_come_from_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");

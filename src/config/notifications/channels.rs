@@ -7,7 +7,7 @@ use url::{Host, Url};
 use super::super::secret::Secret;
 use super::fields::Fields;
 use super::files::Files;
-use super::values::{choice, http_url, is_mailbox};
+use super::values::{DISCORD_WEBHOOK, choice, http_url, is_mailbox, may_be_discord_webhook};
 use crate::auth::{Key, Scheme, Validity};
 use crate::domain::notify::Language;
 use crate::domain::routing::{Channel, ChannelKind, MAIL};
@@ -207,7 +207,7 @@ pub(super) fn channel(
     fields.require("kind");
     let kind = fields.parsed("kind", &expected, kind);
     let way = match kind {
-        Some(ChannelKind::Discord) => url(fields, files).map(|url| Way::Discord { url }),
+        Some(ChannelKind::Discord) => discord(fields, files),
         Some(ChannelKind::Webhook) => webhook(fields, files),
         Some(ChannelKind::Ntfy) => ntfy(fields, files),
         Some(ChannelKind::Mail) | None => {
@@ -229,6 +229,17 @@ pub(super) fn channel(
             way,
         }),
     )
+}
+
+fn discord(fields: &mut Fields<'_>, files: &mut Files) -> Option<Way> {
+    let url = url(fields, files)?;
+    if !may_be_discord_webhook(&url) {
+        let problem =
+            format!("url is a link of Discord's and no webhook; it must be {DISCORD_WEBHOOK}");
+        fields.problem(&problem);
+        return None;
+    }
+    Some(Way::Discord { url })
 }
 
 fn webhook(fields: &mut Fields<'_>, files: &mut Files) -> Option<Way> {

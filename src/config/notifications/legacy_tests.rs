@@ -246,7 +246,7 @@ fn those_whom_nothing_reaches_are_told_nothing() {
     );
     let many = (0..12).map(|n| {
         with(written(&format!("p{n}")), |one| {
-            one["contact_info"] = json!([])
+            one["contact_info"] = json!([]);
         })
     });
     let many: Vec<_> = many.collect();
@@ -365,13 +365,20 @@ fn both_files_are_checked_as_a_whole() {
     ];
     assert_eq!(found.len(), expected.len(), "{found:?}");
     for ((name, told), (expected_name, start)) in found.iter().zip(expected) {
-        assert_eq!(name, expected_name);
+        // The file is named beside its variable.
+        assert_eq!(name.split(' ').next(), Some(expected_name));
+        assert_eq!(
+            name.ends_with("/stakeholders.json)"),
+            expected_name == LEGACY
+        );
         assert!(told.starts_with(start), "{told}");
     }
     // Without a document there is no mail server.
     let found = load_file("", &json!({"stakeholders": [written("anna")]})).unwrap_err();
     let told = "stakeholder anna: is told by mail, and there is no server; add [smtp]";
-    assert_eq!(found, [(LEGACY.to_owned(), told.to_owned())]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].0.starts_with("STAKEHOLDERS_FILE (/"), "{found:?}");
+    assert_eq!(found[0].1, told);
 }
 
 #[test]
@@ -390,7 +397,7 @@ fn what_is_no_such_file_is_told() {
         std::fs::write(&path, content).unwrap();
         let errors = load(&[(LEGACY, path.to_str().unwrap())]).unwrap_err();
         assert_eq!(errors.0.len(), 1, "{errors}");
-        assert_eq!(errors.0[0].name, LEGACY);
+        assert_eq!(errors.0[0].name, format!("{LEGACY} ({})", path.display()));
         assert!(errors.0[0].problem.starts_with(expected), "{errors}");
         assert!(!errors.to_string().contains("kanariefagel"), "{errors}");
     }

@@ -23,6 +23,7 @@ use jiff::tz::TimeZone;
 
 use super::cycle::zone;
 use super::reader::{Form, Reader};
+use super::secret::shown;
 use crate::domain::notify::Language;
 use crate::domain::routing::{
     Channel, ChannelKind, Group, MAIL, Parts, Routing, Rule, Stakeholder,
@@ -104,14 +105,18 @@ impl NotificationsConfig {
             document.add(Legacy::read(&json, &document.names, &defaults), from);
         }
         let (config, relations) = document.build();
-        let where_ = if text.is_some() { NAME } else { LEGACY };
+        let place = from.place_of(NAME);
         for problem in problems {
-            from.mistake(NAME, &problem, DOCUMENT);
+            from.mistake(&place, &problem, DOCUMENT);
         }
+        let (name, place) = match text {
+            Some(_) => (NAME, place),
+            None => (LEGACY, legacy_place(from)),
+        };
         for problem in relations {
-            from.mistake(where_, &problem, DOCUMENT);
+            from.mistake(&place, &problem, DOCUMENT);
         }
-        config.tell(from, where_);
+        config.tell(from, name);
         config
     }
 
@@ -209,8 +214,9 @@ impl Document {
 
     /// Adds what the JSON file says.
     fn add(&mut self, legacy: Legacy, from: &mut Reader<'_>) {
+        let place = legacy_place(from);
         for problem in legacy.problems {
-            from.mistake(LEGACY, &problem, STAKEHOLDERS);
+            from.mistake(&place, &problem, STAKEHOLDERS);
         }
         let warnings = legacy.warnings.into_iter();
         from.warnings
@@ -241,6 +247,12 @@ impl Document {
         };
         (config, problems)
     }
+}
+
+/// The JSON file, as mistakes in it call it.
+fn legacy_place(from: &mut Reader<'_>) -> String {
+    let path = from.raw(LEGACY).map_or("", |(path, _)| path);
+    format!("{LEGACY} ({})", shown(path))
 }
 
 /// Reads each table of a kind.

@@ -476,3 +476,51 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_mistake_names_the_file_that_it_is_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notifications.toml");
+    std::fs::write(&path, "[[group]]\nid = \"a\"\n[[rule]]\nname = \"b\"\n").unwrap();
+    let shown = path.display().to_string();
+    let errors = load(&[("NOTIFICATIONS_FILE", &shown)])
+        .unwrap_err()
+        .to_string();
+    let place = format!("  NOTIFICATIONS_FILE ({shown}): ");
+    assert!(
+        errors.contains(&format!("{place}group a: members is missing")),
+        "{errors}"
+    );
+    assert!(errors.matches(&place).count() > 1, "{errors}");
+    assert_eq!(errors.matches("example: ").count(), 1, "{errors}");
+
+    let relative = load(&[("NOTIFICATIONS_FILE", "notifikations.toml")]).unwrap_err();
+    let told = relative.to_string();
+    assert!(told.contains("notifikations.toml cannot be read"), "{told}");
+    // Somebody takes the one variable for the other.
+    let document = "[smtp]\npassword = \"kanariefagel\"";
+    let told = load(&[("NOTIFICATIONS_FILE", document)])
+        .unwrap_err()
+        .to_string();
+    assert!(!told.contains("kanariefagel"), "{told}");
+}
+
+#[test]
+fn a_link_to_a_channel_of_discord_is_no_webhook() {
+    let of = |url: &str| {
+        let document = format!("[[channel]]\nname = \"team\"\nkind = \"discord\"\nurl = \"{url}\"");
+        load(&[(NAME, &document)])
+    };
+    let told = of("https://discord.com/channels/123/456")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.contains("channel team: url is a link of Discord's and no webhook"),
+        "{told}"
+    );
+    assert!(
+        told.contains("under Integrations") && !told.contains("123"),
+        "{told}"
+    );
+    assert!(of("https://discord.com/api/webhooks/123/abc").is_ok());
+}

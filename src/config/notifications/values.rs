@@ -73,6 +73,34 @@ pub(super) fn http_url(text: &str) -> Option<Url> {
     (is_http && url.has_host()).then_some(url)
 }
 
+/// What a URL of Discord's must be, if it is none; the links that people share lead to a channel.
+pub(super) const DISCORD_WEBHOOK: &str = "https://discord.com/api/webhooks/NUMBER/TOKEN, as the channel's \
+    settings show it under Integrations";
+
+/// Whether Discord takes messages there. Whatever is not Discord's own may be a proxy of it.
+pub(super) fn may_be_discord_webhook(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let is_of = |domain: &str| {
+        let rest = host.strip_suffix(domain);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    if !is_of("discord.com") && !is_of("discordapp.com") && !is_of("discord.gg") {
+        return true;
+    }
+    let segments: Vec<&str> = url.path().trim_start_matches('/').split('/').collect();
+    let rest = match segments.as_slice() {
+        ["api", version, rest @ ..] if version.strip_prefix('v').is_some_and(is_number) => rest,
+        ["api", rest @ ..] => rest,
+        _ => return false,
+    };
+    let is_webhook = matches!(rest, ["webhooks", id, token] if is_number(id) && !token.is_empty());
+    is_webhook && url.scheme() == "https"
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +156,34 @@ mod tests {
             "Matchnytt <news>",
         ] {
             assert!(!is_mailbox(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_link_of_discord_is_told_from_a_webhook() {
+        let may_be = |text: &str| may_be_discord_webhook(&Url::parse(text).unwrap());
+        for good in [
+            "https://discord.com/api/webhooks/123/a-b_c",
+            "https://discord.com/api/v10/webhooks/123/abc",
+            "https://canary.discord.com/api/webhooks/123/abc?thread_id=4",
+            "https://discordapp.com/api/webhooks/123/abc",
+            "http://127.0.0.1:8080/hook",
+            "https://notdiscord.com/channels/1/2",
+        ] {
+            assert!(may_be(good), "{good}");
+        }
+        for bad in [
+            "https://discord.com/channels/123/456",
+            "https://discord.gg/abc",
+            "https://discord.com/",
+            "https://discord.com/webhooks/123/abc",
+            "https://discord.com/api/webhooks/123",
+            "https://discord.com/api/webhooks/123/",
+            "https://discord.com/api/webhooks/abc/def",
+            "https://discord.com/api/webhooks/123/abc/slack",
+            "http://discord.com/api/webhooks/123/abc",
+        ] {
+            assert!(!may_be(bad), "{bad}");
         }
     }
 

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::super::channels::{ChannelConfig, Way};
-use super::super::values::http_url;
+use super::super::values::{DISCORD_WEBHOOK, http_url, may_be_discord_webhook};
 use crate::domain::notify::Language;
 use crate::domain::routing::{Channel, ChannelKind};
 
@@ -42,6 +42,11 @@ impl<'a> Contacts<'a> {
         }
         let expected = format!("the address for {kind} must be an http or https URL");
         let url = http_url(address).ok_or(expected)?;
+        if kind == ChannelKind::Discord && !may_be_discord_webhook(&url) {
+            return Err(format!(
+                "the address for discord is a link of Discord's and no webhook; it must be {DISCORD_WEBHOOK}"
+            ));
+        }
         let same = self.urls.iter().zip(&self.channels);
         let mut same = same.filter(|(other, (channel, _))| **other == url && channel.kind == kind);
         if let Some((_, (channel, _))) = same.next() {
