@@ -4,18 +4,20 @@
 //! A client that sent a whole request must get a whole answer, or see its connection closed without
 //! a byte of one (RFC 9112, section 9.6) and nothing stored for it.
 
+mod left;
 mod load;
 mod messages;
 mod neighbours;
 
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use rusqlite::{Connection, OpenFlags};
-use serde_json::Value;
 
+use self::left::{Left, all_delivered, has_trace};
 use self::load::{Load, Told};
 use self::neighbours::{Neighbours, lock};
 use crate::support::daemon::{Daemon, Start};
@@ -34,8 +36,6 @@ const SLACK: Duration = Duration::from_secs(2);
 const UPLOADS: u32 = 8;
 /// Messages that may be.
 const MESSAGES: u32 = 4;
-/// For what is due to be delivered after the restart.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How much.
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,9 @@ pub struct Args {
     /// Decides when each stop comes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Daemons beside each other.
+    #[arg(long, default_value_t = 2)]
+    lanes: usize,
 }
 
 /// What is the matter in a round.
@@ -79,6 +82,7 @@ const TROUBLES: [Trouble; 7] = [
 /// Figures of all rounds.
 #[derive(Default)]
 struct Totals {
+    rounds: u64,
     told: Told,
     uploads: u32,
     messages: u32,
@@ -87,31 +91,63 @@ struct Totals {
     flushed: u32,
 }
 
-/// Runs the rounds.
+impl Totals {
+    fn add(&mut self, other: &Self) {
+        self.rounds += other.rounds;
+        self.told.stored += other.told.stored;
+        self.told.others += other.told.others;
+        self.told.closed += other.told.closed;
+        self.uploads += other.uploads;
+        self.messages += other.messages;
+        self.repeats += other.repeats;
+        self.longest = self.longest.max(other.longest);
+        self.flushed += other.flushed;
+    }
+}
+
+/// Runs the rounds; some beside each other, since most of one is waiting.
 pub fn run(args: &Args, common: &Common) -> Result<Summary> {
     let begun = Instant::now();
-    let mut totals = Totals::default();
-    let mut rounds = 0;
-    while rounds < args.span.rounds(args.rounds, 20) && !args.span.is_over(begun) {
-        let round = args.first + rounds;
-        let folder = evidence(&format!("{NAME}-{}-{round}", args.seed))?;
-        one(args.seed, round, common, &folder, &mut totals).map_err(|error| Violation {
-            harness: NAME,
-            seed: args.seed,
-            round,
-            what: format!("{:?}: {error:#}", trouble(round)),
-            again: format!(
-                "cargo test --test reliability -- shutdown --seed {} --first {round} --rounds 1",
-                args.seed
-            ),
-            kept: folder.clone(),
-        })?;
-        std::fs::remove_dir_all(&folder)?;
-        rounds += 1;
-    }
-    let mut summary = Summary::new(NAME, args.seed, rounds, begun);
+    let (next, last) = (AtomicU64::new(0), args.span.rounds(args.rounds, 20));
+    let all = Mutex::new(Totals::default());
+    let lane = || -> Result<()> {
+        loop {
+            let turn = next.fetch_add(1, Ordering::SeqCst);
+            if turn >= last || args.span.is_over(begun) {
+                return Ok(());
+            }
+            let found = judged(args, args.first + turn, common)
+                .inspect_err(|_| next.store(last, Ordering::SeqCst))?;
+            lock(&all).add(&found);
+        }
+    };
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..args.lanes).map(|_| scope.spawn(lane)).collect();
+        let ends = lanes.into_iter();
+        ends.map(|one| one.join().expect("a lane panicked"))
+            .collect::<Result<Vec<()>>>()
+    })?;
+    let totals = all.into_inner().expect("a lane panicked");
+    let mut summary = Summary::new(NAME, args.seed, totals.rounds, begun);
     tell(&totals, &mut summary);
     Ok(summary)
+}
+
+fn judged(args: &Args, round: u64, common: &Common) -> Result<Totals> {
+    let seed = args.seed;
+    let folder = evidence(&format!("{NAME}-{seed}-{round}"))?;
+    let found = one(seed, round, common, &folder).map_err(|error| Violation {
+        harness: NAME,
+        seed,
+        round,
+        what: format!("{:?}: {error:#}", trouble(round)),
+        again: format!(
+            "cargo test --test reliability -- shutdown --seed {seed} --first {round} --rounds 1"
+        ),
+        kept: folder.clone(),
+    })?;
+    std::fs::remove_dir_all(&folder)?;
+    Ok(found)
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -133,8 +169,9 @@ fn trouble(round: u64) -> Trouble {
     TROUBLES[usize::try_from(round).unwrap_or(0) % TROUBLES.len()]
 }
 
-fn one(seed: u64, round: u64, common: &Common, folder: &Path, totals: &mut Totals) -> Result<()> {
+fn one(seed: u64, round: u64, common: &Common, folder: &Path) -> Result<Totals> {
     let trouble = trouble(round);
+    let mut totals = Totals::default();
     let mut rng = random(seed, round);
     let neighbours = Neighbours::start();
     let start = beside(&neighbours, &common.binary(), folder);
@@ -157,29 +194,26 @@ fn one(seed: u64, round: u64, common: &Common, folder: &Path, totals: &mut Total
             ensure!(has_trace(&spans, trace), "the span {trace} did not arrive");
         }
         drop(spans);
-        totals.flushed += 1;
+        totals.flushed = 1;
     }
     neighbours.recover();
     let restarted = start.start()?;
     let delivered = all_delivered(&restarted)?;
     restarted.stop()?;
-    let repeats = received(&neighbours, trouble, delivered, totals)?;
-    totals.told.stored += told.stored;
-    totals.told.others += told.others;
-    totals.told.closed += told.closed;
-    totals.repeats += repeats;
-    totals.longest = totals.longest.max(stopped);
-    Ok(())
+    received(&neighbours, trouble, delivered, &mut totals)?;
+    totals.rounds = 1;
+    totals.told = told;
+    totals.longest = stopped;
+    Ok(totals)
 }
 
 /// All that is recorded as delivered came, in order, and nothing more than could have to come again.
-/// Returns how much did.
 fn received(
     neighbours: &Neighbours,
     trouble: Trouble,
     delivered: u32,
     totals: &mut Totals,
-) -> Result<u32> {
+) -> Result<()> {
     let messages = lock(&neighbours.messages).clone();
     messages::check(&messages, &neighbours.list())?;
     let messages = u32::try_from(messages.len())?;
@@ -200,9 +234,10 @@ fn received(
         came - delivered <= again,
         "{came} came whole for {delivered} deliveries; at most {again} could come again"
     );
-    totals.uploads += uploads;
-    totals.messages += messages;
-    Ok(came - delivered)
+    totals.uploads = uploads;
+    totals.messages = messages;
+    totals.repeats = came - delivered;
+    Ok(())
 }
 
 /// How to start the daemon that has these neighbours.
@@ -295,78 +330,4 @@ fn accounted(trouble: Trouble, told: &Told, stored: u64) -> Result<()> {
         stored - acknowledged
     );
     Ok(())
-}
-
-/// What a stopped daemon left behind.
-struct Left {
-    triggers: u64,
-    last_trace: Option<String>,
-}
-
-impl Left {
-    fn of(folder: &Path) -> Result<Self> {
-        let path = folder.join("data/match-list-processor.db");
-        let store = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-            .with_context(|| format!("cannot open {}", path.display()))?;
-        // Old rows go; the number of the newest tells how many there were.
-        let triggers = store.query_row(
-            "SELECT max(coalesce((SELECT max(seq) FROM triggers), 0), coalesce((SELECT max(upto) FROM served), 0))",
-            [],
-            |row| row.get::<_, i64>(0),
-        )?;
-        let newest = "SELECT (SELECT record FROM cycles ORDER BY id DESC LIMIT 1)";
-        let record = store.query_row(newest, [], |row| row.get::<_, Option<String>>(0))?;
-        let record: Option<Value> = record.map(|text| serde_json::from_str(&text)).transpose()?;
-        let trace = record.and_then(|record| Some(record["trace_id"].as_str()?.to_owned()));
-        Ok(Self {
-            triggers: u64::try_from(triggers)?,
-            last_trace: trace,
-        })
-    }
-}
-
-/// OTLP carries the sixteen bytes as they are.
-fn has_trace(sent: &[u8], trace: &str) -> bool {
-    let digits = trace
-        .as_bytes()
-        .chunks(2)
-        .filter_map(|two| std::str::from_utf8(two).ok());
-    let bytes: Vec<u8> = digits
-        .filter_map(|two| u8::from_str_radix(two, 16).ok())
-        .collect();
-    bytes.len() == 16 && sent.windows(16).any(|part| part == bytes)
-}
-
-/// Waits until nothing is due any more; how many deliveries reached their receiver.
-fn all_delivered(daemon: &Daemon) -> Result<u32> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let queue = daemon.get("/health/detailed")?["queue"]["waiting"].clone();
-        let waiting = count(daemon, "pending")? + count(daemon, "running")?;
-        if queue == 0 && waiting == 0 && daemon.get("/")?["processing"] == false {
-            ensure!(count(daemon, "dead")? == 0, "a delivery was given up");
-            return count(daemon, "delivered");
-        }
-        ensure!(
-            Instant::now() < until,
-            "after {PATIENCE:?} {queue} triggers and {waiting} deliveries still wait"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Deliveries in this state.
-fn count(daemon: &Daemon, state: &str) -> Result<u32> {
-    let (mut all, mut before) = (0, String::new());
-    loop {
-        let page = daemon.admin(&format!(
-            "/deliveries?state={state}&limit=1000&before={before}"
-        ))?;
-        let rows = page["deliveries"].as_array().context("no deliveries")?;
-        all += u32::try_from(rows.len())?;
-        match page["next"].as_i64() {
-            Some(next) => before = next.to_string(),
-            None => return Ok(all),
-        }
-    }
 }
