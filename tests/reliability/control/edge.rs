@@ -16,7 +16,7 @@ pub const CONTROLS: &[Control] = &[
     Control::new(
         "leaking-a-descriptor-of-what-is-malformed",
         LEAKING,
-        EDGE,
+        &["edge", "--requests", "1000", "--patience", "5"],
         &["descriptors are left open"],
     ),
     Control::new("waiting-for-ever", PATIENT, EDGE, &["it is not over after"]).for_campaigns(),

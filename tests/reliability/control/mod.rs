@@ -116,8 +116,8 @@ pub fn run(args: &Args) -> Result<Summary> {
     let weakened = Weakened::build(all().map(|one| one.weakening))?;
     let built = begun.elapsed().as_secs_f64();
     let mut missed = Vec::new();
-    // It measures memory and time, so it has the machine to itself.
-    let slow = by_harness.remove("slow").unwrap_or_default();
+    // They measure memory and time, so they have the machine to themselves.
+    let alone = ["edge", "slow"].map(|name| by_harness.remove(name).unwrap_or_default());
     let mut tried: Vec<_> = std::thread::scope(|scope| {
         let runs: Vec<_> = by_harness
             .values()
@@ -127,7 +127,7 @@ pub fn run(args: &Args) -> Result<Summary> {
         ends.flat_map(|run| run.join().expect("a control panicked"))
             .collect()
     });
-    tried.extend(caught(&slow, &weakened));
+    tried.extend(caught(&alone.concat(), &weakened));
     let mut found = Vec::new();
     for one in tried {
         match one {

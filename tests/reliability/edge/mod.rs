@@ -12,7 +12,7 @@ pub mod watch;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
@@ -44,6 +44,9 @@ pub struct Args {
     /// Threads that send them.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Seconds for what is closed to be gone at the end.
+    #[arg(long, default_value_t = 30)]
+    patience: u64,
     /// Goes on after a violation and lists them by class.
     #[arg(long)]
     all: bool,
@@ -84,7 +87,8 @@ pub fn run(args: &Args, common: &Common) -> Result<Summary> {
         return Err(violation(*number, what.clone()).into());
     }
     // What is left behind is wrong on a busy machine, too.
-    at_rest(&daemon, &descriptors, &before, &found)
+    watch::await_rest(&daemon, &descriptors, Duration::from_secs(args.patience))
+        .and_then(|()| at_rest(&daemon, &before, &found))
         .and(probed)
         .map_err(|error| violation(args.first, format!("{error:#}")))?;
     let series = Scrape::of(&daemon)?.count();
@@ -119,9 +123,8 @@ fn start(binary: &Path, folder: &Path, scrapers: SocketAddr) -> Result<Daemon> {
         .start()
 }
 
-/// Nothing is left behind, nothing panicked, and what was acknowledged is what was stored.
-fn at_rest(daemon: &Daemon, descriptors: &[String], before: &Scrape, found: &Found) -> Result<()> {
-    watch::await_rest(daemon, descriptors)?;
+/// Nothing panicked, and what was acknowledged is what was stored.
+fn at_rest(daemon: &Daemon, before: &Scrape, found: &Found) -> Result<()> {
     let after = Scrape::of(daemon)?;
     ensure!(after.sum("panics_total") == 0.0, "something panicked");
     after.holds_only_known(before)?;

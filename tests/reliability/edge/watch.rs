@@ -8,9 +8,6 @@ use anyhow::{Context, ensure};
 use crate::support::Result;
 use crate::support::daemon::{Daemon, request};
 
-/// For what is closed to be gone.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// What each open descriptor of a process stands for, but the files of the store: its readers are
 /// opened when they are needed, and are few.
 pub fn descriptors(daemon: &Daemon) -> Result<Vec<String>> {
@@ -31,9 +28,9 @@ pub fn memory(pid: u32, name: &str) -> Result<f64> {
     Ok(kib / 1024.0)
 }
 
-/// Waits until the daemon has no more descriptors than before.
-pub fn await_rest(daemon: &Daemon, before: &[String]) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
+/// Waits until the daemon has no more descriptors than before, but no longer than `patience`.
+pub fn await_rest(daemon: &Daemon, before: &[String], patience: Duration) -> Result<()> {
+    let until = Instant::now() + patience;
     loop {
         let open = descriptors(daemon)?;
         if open.len() <= before.len() {

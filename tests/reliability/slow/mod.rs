@@ -143,7 +143,7 @@ fn attack(args: &Args, daemon: &Daemon, summary: &mut Summary) -> Result<()> {
     #[allow(clippy::cast_precision_loss)]
     summary.figure("honest requests, all served", served as f64);
     summary.figure("resident MiB at most", peak);
-    watch::await_rest(daemon, &descriptors)?;
+    watch::await_rest(daemon, &descriptors, PATIENCE)?;
     let after = await_memory(daemon, before)?;
     summary.figure("resident MiB afterwards", after);
     first.and(second)?;
