@@ -27,6 +27,7 @@ use crate::cycle::{Cycle, Status};
 use crate::delivery::{Destinations, Dispatcher};
 use crate::domain::delivery::Lane;
 use crate::health::Health;
+use crate::notify::Watcher;
 use crate::socket::Inherited;
 use crate::store::{Exporter, Store};
 use crate::telemetry::metrics::{About, Metrics};
@@ -175,6 +176,19 @@ impl App {
             status: Arc::clone(&self.status),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
+        }
+    }
+
+    fn watcher(&self) -> Watcher {
+        Watcher {
+            routing: Arc::clone(&self.cycle.planner.routing),
+            status: Arc::clone(&self.status),
+            health: Arc::clone(&self.health),
+            destinations: Arc::clone(&self.destinations),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            patience: self.config.alert_after,
+            probes: self.config.probe_interval,
         }
     }
 }

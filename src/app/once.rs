@@ -11,12 +11,15 @@ use crate::store::{NewTrigger, StoreError};
 use crate::telemetry::labels::{Outcome, TriggerSource};
 
 impl App {
-    /// One cycle; then what it made due is tried once before the process ends. What fails waits in
-    /// the outbox for the next run.
+    /// One cycle; then what it made due is tried once before the process ends, and operators are told
+    /// what is wrong by then, or right again. What fails waits in the outbox for the next run.
     pub(super) async fn once(self, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
         let looked = self.look_once(&mut stop).await;
         if looked.is_ok() {
-            self.deliver_once(stop).await;
+            self.deliver_once(stop.clone()).await;
+            if self.watch_once().await {
+                self.deliver_once(stop).await;
+            }
             if let Some(redis) = &self.destinations.redis {
                 redis.tell_progress_once().await;
             }
@@ -56,6 +59,18 @@ impl App {
             }
             () = self.store.fatal() => Err(Failure::Store),
         }
+    }
+
+    /// Whether people are to be told that something is wrong or right again.
+    async fn watch_once(&self) -> bool {
+        let watcher = self.watcher();
+        if !watcher.has_listeners() {
+            return false;
+        }
+        watcher.once().await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "a system alert could not be stored; the next run looks again");
+            false
+        })
     }
 
     /// Attempts that are under way at a stop have as long to end as those of a service.

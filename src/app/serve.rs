@@ -13,7 +13,7 @@ use crate::config::ProcessorMode;
 use crate::cycle::{Pace, Worker};
 use crate::health::Prober;
 use crate::http::{Limits, Server, Site, SiteKind};
-use crate::notify::{Periodic, Watcher};
+use crate::notify::Periodic;
 use crate::shutdown::{Deadline, raised};
 
 /// Threads that serve requests.
@@ -188,16 +188,7 @@ impl App {
             };
             work.spawn(periodic.run(stop.clone()));
         }
-        let watcher = Watcher {
-            routing: Arc::clone(&self.cycle.planner.routing),
-            status: Arc::clone(&self.status),
-            health: Arc::clone(&self.health),
-            destinations: Arc::clone(&self.destinations),
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            patience: self.config.alert_after,
-            probes: self.config.probe_interval,
-        };
+        let watcher = self.watcher();
         if watcher.has_listeners() {
             work.spawn(watcher.run(stop.clone()));
         }

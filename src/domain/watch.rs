@@ -8,8 +8,14 @@ use serde::{Deserialize, Serialize};
 /// Before somebody is told again of what came back after it was right for a while.
 pub const COOLDOWN: f64 = 3_600.0;
 
-/// For so long something has to be right before people are told so.
-const STEADY: f64 = 60.0;
+/// How long things have to be so before people are told, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lasting {
+    /// What is wrong.
+    pub wrong: f64,
+    /// What is right again.
+    pub right: f64,
+}
 
 /// What is known of something that can be wrong. It is kept over restarts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,16 +53,15 @@ pub enum News {
 }
 
 impl Watch {
-    /// What it is after a look at `now`, and what people are to be told of it. They are told after it
-    /// has been wrong for `patience` seconds.
+    /// What it is after a look at `now`, and what people are to be told of it.
     #[must_use]
-    pub fn looked(mut self, is_wrong: bool, now: f64, patience: f64) -> (Self, Option<News>) {
+    pub fn looked(mut self, is_wrong: bool, now: f64, lasting: Lasting) -> (Self, Option<News>) {
         self.forget_the_future(now);
         if is_wrong {
             self.right_since = None;
             let since = *self.wrong_since.get_or_insert(now);
             let is_cool = self.told.is_none_or(|told| now - told >= COOLDOWN);
-            if self.is_open || now - since < patience || !is_cool {
+            if self.is_open || now - since < lasting.wrong || !is_cool {
                 return (self, None);
             }
             self.is_open = true;
@@ -69,7 +74,7 @@ impl Watch {
             return (self, None);
         }
         let until = *self.right_since.get_or_insert(now);
-        if now - until < STEADY {
+        if now - until < lasting.right {
             return (self, None);
         }
         let since = self.open_since.take().unwrap_or(until);
@@ -111,14 +116,21 @@ impl Watch {
 mod tests {
     use super::*;
 
-    const PATIENCE: f64 = 300.0;
+    const LASTING: Lasting = Lasting {
+        wrong: 300.0,
+        right: 60.0,
+    };
+    const AT_ONCE: Lasting = Lasting {
+        wrong: 0.0,
+        ..LASTING
+    };
 
     /// What is told at which of these looks: each a time and whether it is wrong then.
     fn told(looks: &[(f64, bool)]) -> Vec<(f64, News)> {
         let mut watch = Watch::default();
         let mut told = Vec::new();
         for &(now, is_wrong) in looks {
-            let (after, news) = watch.looked(is_wrong, now, PATIENCE);
+            let (after, news) = watch.looked(is_wrong, now, LASTING);
             told.extend(news.map(|news| (now, news)));
             // As a restart reads it.
             watch = serde_json::from_str(&serde_json::to_string(&after).unwrap()).unwrap();
@@ -215,9 +227,9 @@ mod tests {
 
     #[test]
     fn what_grows_is_told_again_but_not_each_time() {
-        let (watch, _) = Watch::default().looked(true, 0.0, 0.0);
+        let (watch, _) = Watch::default().looked(true, 0.0, AT_ONCE);
         let watch = Watch { extent: 3, ..watch };
-        let told = |extent, now| watch.grown(extent, now).looked(true, now, 0.0).1;
+        let told = |extent, now| watch.grown(extent, now).looked(true, now, AT_ONCE).1;
         assert_eq!(told(9, COOLDOWN - 1.0), None, "soon after");
         assert_eq!(told(3, COOLDOWN), None, "no more than before");
         assert_eq!(told(4, COOLDOWN), Some(News::Wrong { since: 0.0 }));
@@ -229,10 +241,10 @@ mod tests {
 
     #[test]
     fn what_is_over_is_forgotten() {
-        let (watch, _) = Watch::default().looked(true, 0.0, 0.0);
+        let (watch, _) = Watch::default().looked(true, 0.0, AT_ONCE);
         assert!(!watch.is_idle(1e9));
-        let (watch, _) = watch.looked(false, 10.0, 0.0);
-        let (watch, news) = watch.looked(false, 100.0, 0.0);
+        let (watch, _) = watch.looked(false, 10.0, AT_ONCE);
+        let (watch, news) = watch.looked(false, 100.0, AT_ONCE);
         assert!(news.is_some() && !watch.is_idle(200.0));
         assert!(watch.is_idle(COOLDOWN));
     }

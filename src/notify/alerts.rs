@@ -40,11 +40,11 @@ impl Condition {
 
     /// Keeps it apart from all others.
     pub fn name(&self) -> String {
-        name(self.kind, self.subject.as_deref())
+        name_of(self.kind, self.subject.as_deref())
     }
 }
 
-fn name(kind: AlertKind, subject: Option<&str>) -> String {
+pub(super) fn name_of(kind: AlertKind, subject: Option<&str>) -> String {
     match subject {
         None => kind.label().to_owned(),
         Some(subject) => format!("{kind}:{subject}"),
@@ -60,7 +60,7 @@ pub(super) fn deliveries(
     now: Timestamp,
     is_on_redis: bool,
 ) -> Vec<NewDelivery> {
-    let kind = format!("alert_{}", name(news.kind, news.subject.as_deref()));
+    let kind = format!("alert_{}", name_of(news.kind, news.subject.as_deref()));
     let notices = routing.alert(urgency, now).into_iter();
     let redis = is_on_redis.then(|| AlertNotice {
         channel: Lane::from(Destination::Redis),

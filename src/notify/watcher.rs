@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::alerts::{Condition, deliveries};
+use super::alerts::{Condition, deliveries, name_of};
 use crate::clock::{Clock, moment};
 use crate::cycle::{Ending, Status};
 use crate::delivery::Destinations;
 use crate::domain::change::Priority;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{DeliveryState, Lane};
 use crate::domain::notify::{AlertKind, AlertNews};
 use crate::domain::routing::Routing;
-use crate::domain::watch::{News, Watch};
+use crate::domain::watch::{Lasting, News, Watch};
 use crate::health::Health;
 use crate::shutdown::raised;
 use crate::store::{Store, StoreError};
@@ -23,8 +23,20 @@ use crate::telemetry::labels::{Dependency, ErrorKind};
 /// Between two looks at most.
 const PACE: Duration = Duration::from_secs(5);
 
+/// For so long something has to be right before people are told so.
+const STEADY: f64 = 60.0;
+
 /// The notes in the store that this part keeps.
 const NOTES: &str = "alert:";
+
+/// How often it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looks {
+    /// All the time: notes are for what people were told.
+    Steadily,
+    /// Once in a run that soon ends: notes are for all that the next run has to know.
+    OnceARun,
+}
 
 /// Looks at the program and tells.
 #[derive(Debug)]
@@ -67,7 +79,7 @@ impl Watcher {
                 (watches, is_known) = (kept, true);
             }
             // What people were told before has to be known, or they are told twice.
-            if is_known && let Err(error) = self.look(&mut watches).await {
+            if is_known && let Err(error) = self.look(&mut watches, Looks::Steadily).await {
                 tracing::error!(error = %error, "a system alert could not be stored; trying again");
             }
             tokio::select! {
@@ -77,35 +89,103 @@ impl Watcher {
         }
     }
 
-    async fn kept(&self) -> Result<BTreeMap<String, Watch>, StoreError> {
-        let notes = self.store.notes(NOTES).await?;
-        let read = |(name, note): (String, String)| {
-            let watch = serde_json::from_str(&note).unwrap_or_default();
-            (name, watch)
-        };
-        Ok(notes.into_iter().map(read).collect())
+    /// Looks once, for a run that soon ends, and goes on from where the last run was. Returns whether
+    /// there is something to deliver.
+    ///
+    /// # Errors
+    /// When the store fails; the next run looks again.
+    pub async fn once(&self) -> Result<bool, StoreError> {
+        let mut watches = self.kept().await?;
+        self.look(&mut watches, Looks::OnceARun).await
     }
 
-    async fn look(&self, watches: &mut BTreeMap<String, Watch>) -> Result<(), StoreError> {
+    /// What was known when the last run ended, without what is about destinations that are no more.
+    async fn kept(&self) -> Result<BTreeMap<String, Watch>, StoreError> {
+        let notes = self.store.notes(NOTES).await?;
+        let mut kept = BTreeMap::new();
+        for (name, note) in notes {
+            if self.is_about_a_stray(&name) {
+                tracing::info!(
+                    "an alert about a destination that the settings no longer name is forgotten"
+                );
+                self.note(&name, None).await?;
+                continue;
+            }
+            kept.insert(name, serde_json::from_str(&note).unwrap_or_default());
+        }
+        Ok(kept)
+    }
+
+    fn is_about_a_stray(&self, name: &str) -> bool {
+        let lanes = name_of(AlertKind::DestinationDown, Some(""));
+        let lane = name
+            .strip_prefix(NOTES)
+            .and_then(|name| name.strip_prefix(&lanes));
+        lane.is_some_and(|key| {
+            !self
+                .destinations
+                .lanes
+                .iter()
+                .map(Lane::key)
+                .any(|one| one == key)
+        })
+    }
+
+    /// Keeps what is known of a condition, or forgets it.
+    async fn note(&self, name: &str, watch: Option<Watch>) -> Result<(), StoreError> {
+        let note = watch.map(|watch| serde_json::to_string(&watch).unwrap_or_default());
+        let now = (self.clock.unix(), self.clock.steady());
+        let kept = self
+            .store
+            .enqueue(Vec::new(), Some((name.to_owned(), note)), now);
+        kept.await.map(drop)
+    }
+
+    async fn look(
+        &self,
+        watches: &mut BTreeMap<String, Watch>,
+        looks: Looks,
+    ) -> Result<bool, StoreError> {
         let now = self.clock.unix();
+        let mut has_told = false;
         for condition in self.conditions().await? {
             let name = format!("{NOTES}{}", condition.name());
-            let before = watches.get(&name).copied().unwrap_or_default();
-            let patience = match condition.kind {
-                AlertKind::DeadLetters => 0.0,
-                _ => self.patience.as_secs_f64(),
-            };
-            let before = before.grown(condition.count.unwrap_or_default(), now);
-            let (mut after, news) = before.looked(condition.is_wrong, now, patience);
+            let known = watches.get(&name).copied();
+            let before = known.unwrap_or_default();
+            let lasting = self.lasting(condition.kind, looks);
+            let grown = before.grown(condition.count.unwrap_or_default(), now);
+            let (mut after, news) = grown.looked(condition.is_wrong, now, lasting);
             if let Some(news) = news {
                 self.tell(&condition, news, &name, &mut after).await?;
+                has_told = true;
             }
-            match after == Watch::default() || after.is_idle(now) {
+            let is_over = after == Watch::default() || after.is_idle(now);
+            match is_over {
                 true => drop(watches.remove(&name)),
-                false => drop(watches.insert(name, after)),
+                false => drop(watches.insert(name.clone(), after)),
+            }
+            let has_note = before.told.is_some() || looks == Looks::OnceARun;
+            if is_over && known.is_some() && has_note {
+                self.note(&name, None).await?;
+            } else if !is_over && looks == Looks::OnceARun && after != before && news.is_none() {
+                self.note(&name, Some(after)).await?;
             }
         }
-        Ok(())
+        Ok(has_told)
+    }
+
+    /// A run that looks once has seen no more than that when all is well.
+    fn lasting(&self, kind: AlertKind, looks: Looks) -> Lasting {
+        Lasting {
+            wrong: match kind {
+                AlertKind::DeadLetters => 0.0,
+                _ => self.patience.as_secs_f64(),
+            },
+            right: match looks {
+                Looks::Steadily => STEADY,
+                Looks::OnceARun => 0.0,
+            },
+        }
     }
 
     /// What can be wrong, and whether it is.

@@ -373,3 +373,112 @@ async fn a_start_is_no_recovery_of_what_is_still_down() {
     assert_ne!(told["payload"]["details"]["until"], Value::Null, "{told}");
     daemon.stop().await;
 }
+
+/// What the store holds of alerts: the text of each note.
+fn notes(folder: &std::path::Path) -> Vec<(String, Value)> {
+    let store = rusqlite::Connection::open(folder.join("match-list-processor.db")).unwrap();
+    let mut statement = store
+        .prepare("SELECT key, value FROM meta WHERE key LIKE 'alert:%' ORDER BY key")
+        .unwrap();
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?));
+    let rows = statement.query_map([], row).unwrap().map(Result::unwrap);
+    rows.map(|(key, note)| (key, serde_json::from_str(&note).unwrap()))
+        .collect()
+}
+
+#[test]
+fn who_runs_it_now_and_then_is_told_what_is_wrong_and_that_it_is_over() {
+    use crate::process::Folder;
+    use crate::support::scripted::{Act, Scripted};
+    let folder = Folder::new();
+    let duty = Scripted::start(Act::status(204));
+    let document = format!(
+        "[[channel]]\nname = 'duty'\nkind = 'webhook'\nurl = '{}'\nallow_private = true\n\
+         [[stakeholder]]\nid = 'jour'\nrole = 'operator'\nchannels = ['duty']\n",
+        duty.url("/duty")
+    );
+    let settings = [
+        ("NOTIFICATIONS", document.as_str()),
+        ("ALERT_AFTER_SECONDS", "3600"),
+    ];
+    let run = || folder.run(&settings, &[]);
+    let told = || -> Vec<(Value, Value)> {
+        let asked = duty
+            .asked()
+            .into_iter()
+            .filter(|one| one.head.starts_with("POST"));
+        let event = |one: crate::support::wire::Asked| -> Value {
+            serde_json::from_slice(&one.body).unwrap()
+        };
+        asked
+            .map(event)
+            .map(|event| {
+                (
+                    event["type"].clone(),
+                    event["data"]["alerts"][0]["kind"].clone(),
+                )
+            })
+            .collect()
+    };
+    let earlier = |seconds: i64| {
+        let file = folder.path("data/match-list-processor.db");
+        let store = rusqlite::Connection::open(file).unwrap();
+        let sql = "UPDATE meta SET value = json_set(value, '$.wrong_since', \
+                   json_extract(value, '$.wrong_since') - ?1) WHERE key LIKE 'alert:%'";
+        assert_eq!(store.execute(sql, [seconds]).unwrap(), 1);
+    };
+    folder.list(b"<html>");
+    assert_eq!(run().0, 1);
+    assert_eq!(told(), [], "it may be over soon");
+    let known = notes(&folder.path("data"));
+    assert_eq!(known[0].0, "alert:list_unreachable", "{known:?}");
+    assert!(known[0].1["wrong_since"].is_number(), "{known:?}");
+    earlier(1_800);
+    assert_eq!(run().0, 1);
+    assert_eq!(told(), []);
+    earlier(1_800);
+    let (code, log) = run();
+    assert_eq!(code, 1);
+    let wrong = (json!("system.alert"), json!("list_unreachable"));
+    assert_eq!(told(), [wrong], "in the run that finds it: {log}");
+    assert_eq!(run().0, 1);
+    assert_eq!(told(), [], "once");
+    folder.list(&list(&[a_match(1)]));
+    assert_eq!(run().0, 0);
+    let over = (json!("system.recovered"), json!("list_unreachable"));
+    assert_eq!(told(), [over]);
+    assert_eq!(run().0, 0);
+    assert_eq!(told(), [], "once");
+    // It comes back within an hour of the alert: that is told when the hour is over.
+    folder.list(b"<html>");
+    run();
+    earlier(3_600);
+    assert_eq!(run().0, 1);
+    assert_eq!(told(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_about_a_channel_that_is_no_more_is_forgotten() {
+    let server = RedisServer::start();
+    let daemon = telling(&server.url(), &[]).await;
+    let file = daemon.folder.path().join("data/match-list-processor.db");
+    let store = rusqlite::Connection::open(file).unwrap();
+    let note = r#"{"wrong_since":1,"right_since":null,"told":1,"is_open":true,"open_since":1}"#;
+    for about in ["destination_down:webhook:gone", "destination_down:redis"] {
+        let sql = "INSERT INTO meta VALUES ('alert:' || ?1, ?2)";
+        store.execute(sql, [about, note]).unwrap();
+    }
+    let daemon = daemon.restart().await;
+    let left = || -> Vec<String> {
+        notes(&daemon.folder.path().join("data"))
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect()
+    };
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while left() != ["alert:destination_down:redis"] {
+        assert!(std::time::Instant::now() < deadline, "{:?}", left());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    daemon.stop().await;
+}
