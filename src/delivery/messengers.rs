@@ -125,8 +125,8 @@ impl Messengers {
         }
         let sent = match way {
             Messenger::Webhook(hook) => hook.send(id, &webhook::event(message, at)).await,
-            Messenger::Discord(discord) => discord.send(&wording.discord(message)).await,
-            Messenger::Ntfy(ntfy) => ntfy.send(note(wording, message)).await,
+            Messenger::Discord(discord) => discord.send(&wording.discord(message, at)).await,
+            Messenger::Ntfy(ntfy) => ntfy.send(note(wording, message, at)).await,
             Messenger::Mail(mail) => {
                 let address = self.routing.address(recipient).ok_or_else(|| {
                     rejected("the settings have no mail address of this recipient")
@@ -177,8 +177,8 @@ impl Messengers {
     }
 }
 
-fn note(wording: &Wording, message: &Message) -> NtfyMessage {
-    let plain = wording.text(message);
+fn note(wording: &Wording, message: &Message, at: Timestamp) -> NtfyMessage {
+    let plain = wording.text(message, at);
     let (priority, tag) = match message.priority {
         // Of a phone that stays silent nobody learns whether it gets anything.
         _ if message.kind == MessageKind::Test => (3, "soccer"),

@@ -168,11 +168,7 @@ fn entry((mut message, notice): (Message, Notice)) -> NewDelivery {
         MessageKind::Digest => (0, DIGEST),
         _ => (notice.match_id, MESSAGE),
     };
-    // Of many, only the first are told in detail.
-    message.matches.sort_by_cached_key(|one| {
-        let day = (one.date.clone(), one.kickoff.clone());
-        (one.priority(), day, one.match_id)
-    });
+    message.sort();
     let Stored { payload, priority } = Stored::of(&message);
     NewDelivery {
         lane: notice.channel,

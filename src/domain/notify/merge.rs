@@ -11,7 +11,7 @@ impl Message {
     /// One message that tells from what was before `older` to what is now after `newer`, or none if
     /// that is the same: A→B and B→A is nothing, and so is a match that came and went.
     ///
-    /// What only one of them tells is kept. An alert that is over before anybody heard of it is
+    /// What only one of them tells is kept; the matches are in the order of [`sort`](Self::sort). An alert that is over before anybody heard of it is
     /// nothing; one that comes back is told, whatever was not told before.
     #[must_use]
     pub fn merged(older: Self, newer: Self) -> Option<Self> {
@@ -36,38 +36,24 @@ impl Message {
             Some(priority) if alerts.is_empty() => priority,
             _ => urgent,
         };
-        Some(Self {
+        let mut merged = Self {
             kind,
             language,
             priority,
             matches,
             alerts,
-        })
+        };
+        merged.sort();
+        Some(merged)
     }
 
-    /// One digest of the messages of one reader, in the order in which they were made; the matches
-    /// by day and kick-off. `None` if nothing is left to tell.
-    #[must_use]
-    pub fn digest(messages: impl IntoIterator<Item = Self>) -> Option<Self> {
-        let mut all = messages
-            .into_iter()
-            .fold(None, |sum: Option<Self>, next| match sum {
-                Some(sum) => Self::merged(sum, next),
-                None => Some(next),
-            })?;
-        if !all.matches.is_empty() {
-            all.kind = MessageKind::Digest;
-        }
-        // A match of an unknown day comes last.
-        all.matches.sort_by_cached_key(|m| {
-            (
-                m.date.is_empty(),
-                m.date.clone(),
-                m.kickoff.clone(),
-                m.match_id,
-            )
+    /// Puts what matters most first, as of many only the first are told in detail: the most urgent,
+    /// then by day and kick-off. A match of an unknown day comes after those of a known one.
+    pub fn sort(&mut self) {
+        self.matches.sort_by_cached_key(|m| {
+            let day = (m.date.is_empty(), m.date.clone(), m.kickoff.clone());
+            (m.priority(), day, m.match_id)
         });
-        Some(all)
     }
 }
 

@@ -5,12 +5,15 @@ use serde_json::{Value, json};
 
 use super::{AlertNews, MatchNews, Message, MessageKind, News, Subject};
 
+/// Most matches of one event: some hundred kilobytes, which servers take without being told to.
+const MOST_MATCHES: usize = 500;
+
 /// The event: `{"type", "timestamp", "data"}`, the same in every language.
 ///
 /// | `type` | `data` |
 /// |---|---|
 /// | `match.changed` | `{"match": {…}, "changes": [{…}]}` |
-/// | `matches.changed` | `{"matches": [{"match": {…}, "changes": [{…}]}]}`: a digest |
+/// | `matches.changed` | `{"matches": [{"match": {…}, "changes": [{…}]}], "more": 0}`: a digest |
 /// | `system.alert`, `system.recovered` | `{"alerts": [{…}]}` |
 /// | `test` | `{}` |
 ///
@@ -20,7 +23,8 @@ use super::{AlertNews, MatchNews, Message, MessageKind, News, Subject};
 /// `referees` (`name`, `role`), `status` (of `cancelled`, `postponed`, `interrupted`), `is_new`,
 /// `is_gone` and `url`. A change has `category`, `subject`, `priority`, `field_name`, `previous_value`,
 /// `current_value` (as in the list), `previous_name` and `current_name` (what people call an id), and
-/// `contact_fields` (names of fields, never their values). An alert has `kind`, `subject`, `since`,
+/// `contact_fields` (names of fields, never their values). `more` is how many matches were left out of a
+/// digest, the least urgent and latest of more than 500. An alert has `kind`, `subject`, `since`,
 /// `until`, `count` and `detail`.
 #[must_use]
 pub fn event(message: &Message, now: Timestamp) -> Value {
@@ -30,8 +34,9 @@ pub fn event(message: &Message, now: Timestamp) -> Value {
         (MessageKind::Recovery, _) => ("system.recovered", alerts(message)),
         (MessageKind::Changes, [only]) => ("match.changed", of_match(only)),
         (MessageKind::Changes | MessageKind::Digest, all) => {
-            let all: Vec<Value> = all.iter().map(of_match).collect();
-            ("matches.changed", json!({ "matches": all }))
+            let told: Vec<Value> = all.iter().take(MOST_MATCHES).map(of_match).collect();
+            let more = all.len() - told.len();
+            ("matches.changed", json!({ "matches": told, "more": more }))
         }
     };
     let times = message.matches.iter().map(|m| &m.found_at);

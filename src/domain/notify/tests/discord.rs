@@ -1,7 +1,7 @@
 use super::*;
 
 fn body(message: &Message) -> Value {
-    wording().discord(message)
+    wording().discord(message, NOW)
 }
 
 /// The characters of all embeds, as Discord counts them.

@@ -108,8 +108,8 @@ fn unescaped(text: &str) -> String {
 fn a_title_or_subject_is_one_line() {
     let wording = wording();
     for message in NAMES.iter().flat_map(|name| messages(name)) {
-        let subject = wording.mail(&message, jiff::Timestamp::UNIX_EPOCH).subject;
-        let title = wording.text(&message).title;
+        let subject = wording.mail(&message, NOW).subject;
+        let title = wording.text(&message, NOW).title;
         for line in [subject, title] {
             assert!(
                 !line.contains(['\r', '\n']) && line.chars().count() <= 60,
@@ -123,13 +123,13 @@ fn a_title_or_subject_is_one_line() {
 #[test]
 fn a_name_adds_no_line_to_a_text() {
     let wording = wording();
-    let lines = |message: &Message| wording.text(message).body.lines().count();
+    let lines = |message: &Message| wording.text(message, NOW).body.lines().count();
     for name in NAMES {
         let message = Message::changes(Language::Swedish, named(name));
         let plain = Message::changes(Language::Swedish, named("plain"));
         assert_eq!(lines(&message), lines(&plain), "{name:?}");
         for message in messages(name) {
-            assert_visible(&wording.text(&message).body);
+            assert_visible(&wording.text(&message, NOW).body);
         }
     }
 }
@@ -146,7 +146,7 @@ fn html_holds_no_tag_or_attribute_of_a_name() {
         tags.sort_unstable();
         tags
     };
-    let html = |message: &Message| wording.mail(message, jiff::Timestamp::UNIX_EPOCH).html;
+    let html = |message: &Message| wording.mail(message, NOW).html;
     let plain = tags(&html(&Message::changes(Language::Swedish, named("plain"))));
     for name in NAMES {
         let message = Message::changes(Language::Swedish, named(name));
@@ -162,7 +162,7 @@ fn html_holds_no_tag_or_attribute_of_a_name() {
 fn discord_shows_a_name_as_it_is_and_mentions_nobody() {
     let wording = wording();
     for message in NAMES.iter().flat_map(|name| messages(name)) {
-        let body = wording.discord(&message);
+        let body = wording.discord(&message, NOW);
         assert_eq!(body["allowed_mentions"], json!({"parse": []}));
         for embed in body["embeds"].as_array().unwrap() {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -196,10 +196,7 @@ fn a_calendar_holds_no_line_of_a_name() {
         let mut news = named(name);
         "2027-05-11".clone_into(&mut news.date);
         let message = Message::changes(Language::Swedish, news);
-        let calendar = wording
-            .mail(&message, jiff::Timestamp::UNIX_EPOCH)
-            .calendar
-            .unwrap();
+        let calendar = wording.mail(&message, NOW).calendar.unwrap();
         let text = calendar.text.replace("\r\n ", "");
         let begins = text.lines().filter(|line| line.starts_with("BEGIN:"));
         assert_eq!(begins.count(), 2, "{text}");
@@ -246,11 +243,11 @@ proptest! {
         let wording = wording();
         let name = name.repeat(long.min(1 + 4_000 / name.len().max(1)));
         for message in messages(&name) {
-            let mail = wording.mail(&message, jiff::Timestamp::UNIX_EPOCH);
+            let mail = wording.mail(&message, NOW);
             prop_assert!(!mail.subject.contains(invisible), "{:?}", mail.subject);
             prop_assert!(!mail.text.contains(invisible));
             prop_assert!(mail.html.ends_with("</html>\n"));
-            prop_assert!(wording.discord(&message)["embeds"].is_array());
+            prop_assert!(wording.discord(&message, NOW)["embeds"].is_array());
         }
         prop_assert_eq!(wording.failures(), 0);
     }

@@ -1,7 +1,5 @@
 use super::*;
 
-const NOW: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
-
 fn mail(fields: Value) -> MailContent {
     wording().mail(&Message::changes(Language::Swedish, changed(fields)), NOW)
 }
@@ -16,7 +14,7 @@ fn a_mail_as_html() {
 fn the_text_of_a_mail_is_that_of_a_message_with_a_footer() {
     let message = Message::changes(Language::Swedish, changed(json!({"avsparkstid": "18:30"})));
     let wording = wording();
-    let (mail, plain) = (wording.mail(&message, NOW), wording.text(&message));
+    let (mail, plain) = (wording.mail(&message, NOW), wording.text(&message, NOW));
     assert_eq!(mail.subject, plain.title);
     let footer = mail.text.strip_prefix(&plain.body).unwrap();
     insta::assert_snapshot!(footer.replace('\n', "|"), @"|-- |Meddelandet är skickat automatiskt. Det som gäller är alltid det som står i Fogis.|");

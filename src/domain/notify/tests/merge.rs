@@ -70,7 +70,7 @@ fn who_came_and_who_went_are_told_from_the_first_to_the_last() {
         referees(json!([referee(id, "Dom", &format!("{name} Exempel"))]))
     });
     let message = chain(&[anna, bo, cilla]).unwrap();
-    let body = wording().text(&message).body;
+    let body = wording().text(&message, NOW).body;
     let told: Vec<&str> = body.lines().take(2).collect();
     assert_eq!(
         told,
@@ -183,24 +183,37 @@ fn match_on(id: i64, date: &str) -> Message {
     Message::changes(Language::Swedish, step(Some(&before), Some(&now)).unwrap())
 }
 
+/// The matches of the digest that these messages make one after the other.
+fn order(messages: impl IntoIterator<Item = Message>) -> Vec<i64> {
+    let digest = messages
+        .into_iter()
+        .reduce(|older, newer| Message::merged(older, newer).unwrap());
+    let digest = digest.unwrap();
+    assert_eq!(digest.kind, MessageKind::Digest);
+    digest.matches.iter().map(|m| m.match_id).collect()
+}
+
 #[test]
-fn a_digest_is_sorted_by_day_and_merges_what_is_of_one_match() {
+fn a_digest_that_grows_begins_with_what_matters_most_and_merges_what_is_of_one_match() {
     let back = step(
         Some(&with(json!({"matchid": 4}))),
         Some(&with(json!({"matchid": 4, "anlaggningnamn": "A"}))),
     );
-    let digest = Message::digest([
+    let urgent = step(
+        Some(&with(json!({"matchid": 5, "speldatum": "2027-06-20"}))),
+        Some(&with(
+            json!({"matchid": 5, "speldatum": "2027-06-20", "installd": true}),
+        )),
+    );
+    let ids = order([
         match_on(1, ""),
         match_on(2, "2027-05-20"),
         match_on(3, "2027-05-11"),
         match_on(4, "2027-05-11"),
         Message::changes(Language::Swedish, back.unwrap()),
-    ])
-    .unwrap();
-    assert_eq!(digest.kind, MessageKind::Digest);
-    let ids: Vec<_> = digest.matches.iter().map(|m| m.match_id).collect();
-    assert_eq!(ids, [3, 2, 1]);
-    assert_eq!(Message::digest([]), None);
+        Message::changes(Language::Swedish, urgent.unwrap()),
+    ]);
+    assert_eq!(ids, [5, 3, 2, 1]);
 }
 
 fn alert(kind: AlertKind, since: &str, until: Option<&str>) -> Message {

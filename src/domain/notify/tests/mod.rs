@@ -23,6 +23,9 @@ use crate::domain::matchlist::{Fingerprint, List, Match};
 
 const TODAY: Date = jiff::civil::date(2027, 5, 1);
 
+/// Noon of that day in Stockholm.
+const NOW: jiff::Timestamp = jiff::Timestamp::constant(1_809_165_600, 0);
+
 /// A match with two referees, ten days from today, with these fields set, or removed where the value
 /// is null.
 fn with(fields: Value) -> Value {
@@ -212,7 +215,7 @@ fn every_kind(language: Language) -> Vec<(String, Message)> {
     let mut second = of("cancelled");
     second.matches[0].match_id = 6_000_002;
     second.matches[0].date = "2027-05-09".to_owned();
-    let digest = Message::digest([of("time"), second]).unwrap();
+    let digest = Message::merged(of("time"), second).unwrap();
     all.push(("digest".to_owned(), digest));
     for &kind in AlertKind::ALL {
         for until in [None, Some("2027-05-01T13:30:00Z")] {

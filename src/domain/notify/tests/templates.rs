@@ -25,12 +25,12 @@ fn a_user_can_replace_each_template() {
         "{% for m in matches %}{{ m.home }} {{ t('label-when') }}: {{ m.when }}{% endfor %}";
     let told = Template::ALL.iter().map(|&template| {
         let wording = with_template(template, source).unwrap();
-        let (message, now) = (moved(), jiff::Timestamp::UNIX_EPOCH);
+        let (message, now) = (moved(), NOW);
         let mail = wording.mail(&message, now);
-        let embed = wording.discord(&message)["embeds"][0].clone();
+        let embed = wording.discord(&message, NOW)["embeds"][0].clone();
         let text = match template {
-            Template::NtfyTitle => wording.text(&message).title,
-            Template::NtfyText => wording.text(&message).body,
+            Template::NtfyTitle => wording.text(&message, NOW).title,
+            Template::NtfyText => wording.text(&message, NOW).body,
             Template::MailSubject => mail.subject,
             Template::MailText => mail.text,
             Template::MailHtml => mail.html,
@@ -91,17 +91,20 @@ fn where_a_template_fails_the_built_in_one_serves() {
     let source = "{% for m in matches %}{% if m.home == 'Norra IF' %}{{ m.nothing }}{% endif %}{% endfor %}x";
     let wording = with_template(Template::NtfyText, source).unwrap();
     let message = Message::changes(Language::English, changed(json!({"avsparkstid": "18:30"})));
-    let plain = super::wording().text(&message);
-    assert_eq!(wording.text(&message), plain);
+    let plain = super::wording().text(&message, NOW);
+    assert_eq!(wording.text(&message, NOW), plain);
     assert_eq!(wording.failures(), 1);
-    assert_eq!(wording.text(&Message::test(Language::English)).body, "x\n");
+    assert_eq!(
+        wording.text(&Message::test(Language::English), NOW).body,
+        "x\n"
+    );
 }
 
 #[test]
 fn a_title_stays_on_one_line_and_short() {
     let source = "{{ title }}\r\nBcc: {{ 'x' * 5000 }}";
     let wording = with_template(Template::MailSubject, source).unwrap();
-    let subject = wording.mail(&moved(), jiff::Timestamp::UNIX_EPOCH).subject;
+    let subject = wording.mail(&moved(), NOW).subject;
     assert!(!subject.contains(['\r', '\n']));
     assert_eq!(subject.chars().count(), 200);
 }
@@ -112,7 +115,7 @@ fn phrases_take_values_and_the_language_of_the_message() {
     let wording = with_template(Template::NtfyText, source).unwrap();
     let told = Language::ALL
         .iter()
-        .map(|&language| wording.text(&Message::test(language)).body);
+        .map(|&language| wording.text(&Message::test(language), NOW).body);
     insta::assert_snapshot!(told.collect::<String>(), @"
     Nyheter om 3 matcher sv
     News of 3 matches en

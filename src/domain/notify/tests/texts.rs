@@ -3,7 +3,7 @@ use super::*;
 fn all(language: Language) -> String {
     let wording = wording();
     let one = |(name, message): (String, Message)| {
-        let plain = wording.text(&message);
+        let plain = wording.text(&message, NOW);
         format!("=== {name}\n[{}]\n{}", plain.title, plain.body)
     };
     every_kind(language)
@@ -39,7 +39,7 @@ fn a_title_tells_the_most_important_thing_and_fits() {
             moved["avsparkstid"] = time;
             let news = step(Some(&long), Some(&moved)).unwrap();
             wording
-                .text(&Message::changes(Language::Swedish, news))
+                .text(&Message::changes(Language::Swedish, news), NOW)
                 .title
         })
         .collect();
@@ -49,7 +49,7 @@ fn a_title_tells_the_most_important_thing_and_fits() {
     ");
     for language in Language::ALL {
         for (name, message) in every_kind(*language) {
-            let title = wording.text(&message).title;
+            let title = wording.text(&message, NOW).title;
             assert!(title.chars().count() <= 60, "{name}: {title}");
         }
     }
@@ -86,13 +86,13 @@ fn nothing_is_left_in_the_words_of_the_program() {
     assert!(keys.len() > 80, "{}", keys.len());
     for &language in Language::ALL {
         for (name, message) in every_kind(language) {
-            let plain = wording.text(&message);
-            let html = wording.mail(&message, jiff::Timestamp::UNIX_EPOCH).html;
+            let plain = wording.text(&message, NOW);
+            let html = wording.mail(&message, NOW).html;
             let body = html.split("<body").nth(1).unwrap().to_owned();
             for text in [
                 plain.title,
                 plain.body,
-                wording.discord(&message).to_string(),
+                wording.discord(&message, NOW).to_string(),
             ] {
                 let words: Vec<&str> = text
                     .split(|c: char| c != '-' && !c.is_alphanumeric())
@@ -114,7 +114,7 @@ fn an_instant_of_the_list_is_told_as_a_day_and_time() {
     let short = json!({"avsparkstid": null, "tid": "/Date(1810054800000)/"});
     let later = json!({"avsparkstid": null, "tid": "/Date(1810058400000)/"});
     let news = step(Some(&with(short)), Some(&with(later))).unwrap();
-    let plain = wording().text(&Message::changes(Language::Swedish, news));
+    let plain = wording().text(&Message::changes(Language::Swedish, news), NOW);
     let first = plain.body.lines().next().unwrap();
     insta::assert_snapshot!(first, @"Avspark: 11 maj 2027 kl. 19:00 → 11 maj 2027 kl. 20:00");
 }
@@ -131,18 +131,71 @@ fn a_digest_spells_out_so_many_matches_and_counts_the_others() {
             .collect(),
         ..Message::test(Language::Swedish)
     };
-    let plain = wording().text(&message);
-    assert_eq!(plain.title, "Nyheter om 120 matcher");
-    assert_eq!(plain.body.matches("https://").count(), 50);
-    assert!(
-        plain.body.ends_with("\n… och 70 matcher till.\n"),
-        "{}",
-        plain.body
-    );
+    let mail = wording().mail(&message, NOW);
+    assert_eq!(mail.subject, "Nyheter om 120 matcher");
+    assert_eq!(mail.text.matches("https://").count(), 50);
+    let counted = "\n… och 70 matcher till.\n";
+    assert!(mail.text.contains(counted), "{}", mail.text);
 }
 
 #[test]
 fn a_match_of_which_nothing_is_known_has_a_message_too() {
     let message = Message::changes(Language::English, MatchNews::default());
-    insta::assert_snapshot!(wording().text(&message).title, @"Match changed: unknown team – unknown team");
+    insta::assert_snapshot!(wording().text(&message, NOW).title, @"Match changed: unknown team – unknown team");
+}
+
+#[test]
+fn of_many_matches_a_note_tells_as_many_as_fit_and_counts_the_others() {
+    let mut message = Message::changes(Language::English, changed(json!({"avsparkstid": "18:30"})));
+    message.kind = MessageKind::Digest;
+    message.matches = vec![message.matches[0].clone(); 120];
+    for language in [Language::English, Language::Swedish] {
+        let plain = wording().text(
+            &Message {
+                language,
+                ..message.clone()
+            },
+            NOW,
+        );
+        assert!(plain.title.contains("120"), "{}", plain.title);
+        let told = plain.body.matches("https://").count();
+        let (length, last) = (plain.body.len(), plain.body.lines().last().unwrap());
+        let one = length / told;
+        assert!(
+            length <= 4096 && length + one + 20 > 4096,
+            "{length} for {told}"
+        );
+        assert!(last.contains(&(120 - told).to_string()), "{last}");
+    }
+    message.matches.truncate(5);
+    let body = wording().text(&message, NOW).body;
+    assert_eq!(body.matches("https://").count(), 5, "{body}");
+}
+
+#[test]
+fn a_day_has_its_year_if_that_is_another_than_now() {
+    let news = || changed(json!({"speldatum": "2027-05-12"}));
+    let on = |now: &str| {
+        let message = Message::changes(Language::Swedish, news());
+        let plain = wording().text(&message, now.parse().unwrap());
+        let lines: Vec<String> = plain.body.lines().map(str::to_owned).collect();
+        [vec![plain.title], lines].concat().join("\n")
+    };
+    // The year is that of the place where the matches are played.
+    for now in ["2026-12-31T22:59:00Z", "2028-01-01T00:00:00Z"] {
+        let text = on(now);
+        assert!(text.starts_with("Ny matchdag 12 maj: "), "{text}");
+        assert!(
+            text.contains("tisdag 11 maj 2027 → onsdag 12 maj 2027\n"),
+            "{text}"
+        );
+        assert!(text.contains("onsdag 12 maj 2027 kl. 19:00\n"), "{text}");
+    }
+    for now in ["2026-12-31T23:00:00Z", "2027-12-31T22:59:00Z"] {
+        let text = on(now);
+        assert!(
+            text.starts_with("Ny matchdag 12 maj: ") && !text.contains("2027"),
+            "{text}"
+        );
+    }
 }

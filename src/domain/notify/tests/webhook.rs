@@ -99,3 +99,19 @@ fn each_kind_of_message_has_its_type_and_time() {
     "test" "1970-01-01T00:00:00Z"
     "#);
 }
+
+#[test]
+fn a_digest_of_a_whole_season_is_cut_and_says_so() {
+    let mut message = Message::changes(Language::Swedish, changed(json!({"avsparkstid": "18:30"})));
+    message.kind = MessageKind::Digest;
+    message.matches = vec![message.matches[0].clone(); 10_000];
+    let told = event(&message);
+    let data = &told["data"];
+    assert_eq!(data["matches"].as_array().unwrap().len(), 500);
+    assert_eq!(data["more"], 9_500);
+    assert!(
+        told.to_string().len() < 600_000,
+        "{}",
+        told.to_string().len()
+    );
+}

@@ -26,11 +26,10 @@ const LONGEST_IN_ALL: usize = 6000;
 const LEAST: usize = 400;
 
 /// The body of the call.
-pub(super) fn body(wording: &Wording, message: &Message, view: &View) -> Value {
+pub(super) fn body(wording: &Wording, message: &Message, view: &View, speech: Speech<'_>) -> Value {
     let mut budget = Budget {
         left: LONGEST_IN_ALL,
     };
-    let speech = wording.speech(message.language);
     let mut embeds = Vec::new();
     for alert in &view.alerts {
         let about = View {

@@ -61,6 +61,9 @@ const FUEL: u64 = 500_000;
 /// Longest text that a template makes, in bytes.
 const LONGEST: usize = 512 * 1024;
 
+/// Bytes of a text for ntfy. Of more its server makes a file that has to be opened.
+const LONGEST_NOTE: usize = 4096;
+
 /// Longest title or subject, in characters.
 const LONGEST_TITLE: usize = 200;
 
@@ -160,40 +163,63 @@ impl Wording {
             return Err(WordingError::unknown_variable(template, source, name));
         }
         for message in sample::messages() {
-            let view = self.view(&message);
+            let view = self.view(&message, Timestamp::UNIX_EPOCH);
             self.write(&self.environment, template, &view)
                 .map_err(mistake)?;
         }
         Ok(())
     }
 
-    /// The message as plain text, for ntfy.
+    /// The message as plain text, for ntfy, made `now`: of many matches as many as fit.
     #[must_use]
-    pub fn text(&self, message: &Message) -> Plain {
-        let view = self.view(message);
-        Plain {
-            title: self.title(Template::NtfyTitle, &view),
-            body: self.body(Template::NtfyText, &view),
+    pub fn text(&self, message: &Message, now: Timestamp) -> Plain {
+        let view = self.view(message, now);
+        let title = self.title(Template::NtfyTitle, &view);
+        let speech = self.speech(message.language, now);
+        let body = self.fitting(&view, |matches| {
+            view.shortened(matches, message.matches.len(), speech)
+        });
+        Plain { title, body }
+    }
+
+    /// The text for ntfy with as many matches as fit into it, one at least.
+    fn fitting(&self, whole: &View, shortened: impl Fn(usize) -> View) -> String {
+        let body = self.body(Template::NtfyText, whole);
+        if body.len() <= LONGEST_NOTE || whole.matches.len() < 2 {
+            return body;
         }
+        let with = |matches| self.body(Template::NtfyText, &shortened(matches));
+        // So many fit at least, and so many do not.
+        let (mut fit, mut too_many) = (1, whole.matches.len());
+        while too_many - fit > 1 {
+            let half = fit.midpoint(too_many);
+            match with(half).len() <= LONGEST_NOTE {
+                true => fit = half,
+                false => too_many = half,
+            }
+        }
+        with(fit)
     }
 
     /// The message as a mail that is made `now`.
     #[must_use]
     pub fn mail(&self, message: &Message, now: Timestamp) -> MailContent {
-        let view = self.view(message);
+        let view = self.view(message, now);
+        let speech = self.speech(message.language, now);
         MailContent {
             subject: self.title(Template::MailSubject, &view),
             text: self.body(Template::MailText, &view),
             html: self.body(Template::MailHtml, &view),
-            calendar: calendar::of(message, self.speech(message.language), &self.zone, now),
+            calendar: calendar::of(message, speech, &self.zone, now),
         }
     }
 
-    /// The message as the body of a call to a Discord webhook: embeds, one per match or alert, within
-    /// Discord's limits, that mention nobody.
+    /// The message as the body of a call to a Discord webhook, made `now`: embeds, one per match or
+    /// alert, within Discord's limits, that mention nobody.
     #[must_use]
-    pub fn discord(&self, message: &Message) -> serde_json::Value {
-        discord::body(self, message, &self.view(message))
+    pub fn discord(&self, message: &Message, now: Timestamp) -> serde_json::Value {
+        let speech = self.speech(message.language, now);
+        discord::body(self, message, &self.view(message, now), speech)
     }
 
     /// How often a user's template failed on a message, so that the built-in one served.
@@ -202,14 +228,15 @@ impl Wording {
         self.failures.load(Ordering::Relaxed)
     }
 
-    fn view(&self, message: &Message) -> View {
-        View::of(message, self.speech(message.language), &self.zone)
+    fn view(&self, message: &Message, now: Timestamp) -> View {
+        View::of(message, self.speech(message.language, now), &self.zone)
     }
 
-    fn speech(&self, language: Language) -> Speech<'_> {
+    fn speech(&self, language: Language, now: Timestamp) -> Speech<'_> {
         Speech {
             phrases: &self.phrases,
             language,
+            year: self.zone.to_datetime(now).year(),
         }
     }
 

@@ -60,6 +60,8 @@ impl fmt::Debug for Phrases {
 pub(super) struct Speech<'a> {
     pub phrases: &'a Phrases,
     pub language: Language,
+    /// The year in which they are said, which goes without saying.
+    pub year: i16,
 }
 
 impl Speech<'_> {

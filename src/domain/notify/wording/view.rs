@@ -117,6 +117,15 @@ impl View {
         view
     }
 
+    /// The same message about its first matches, of so many in all.
+    pub fn shortened(&self, matches: usize, all: usize, speech: Speech<'_>) -> Self {
+        Self {
+            matches: self.matches.iter().take(matches).cloned().collect(),
+            more: more(speech, all.saturating_sub(matches)),
+            ..self.clone()
+        }
+    }
+
     /// The same message about one of its matches only.
     pub fn about(&self, only: &MatchView) -> Self {
         Self {

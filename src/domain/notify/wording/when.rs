@@ -6,12 +6,16 @@ use jiff::tz::TimeZone;
 
 use super::phrases::Speech;
 
-/// `tisdag 11 maj`, with the year where it matters; what is no day stays as it is.
+/// `tisdag 11 maj`, with the year where it matters or is another than now; what is no day stays as it
+/// is.
 pub(super) fn day(speech: Speech<'_>, text: &str, with_year: bool) -> String {
     let Some(date) = date(text) else {
         return text.to_owned();
     };
-    let key = if with_year { "day-of-year" } else { "day" };
+    let key = match with_year || date.year() != speech.year {
+        true => "day-of-year",
+        false => "day",
+    };
     speech.with(
         key,
         &parts(speech, date)
@@ -20,7 +24,7 @@ pub(super) fn day(speech: Speech<'_>, text: &str, with_year: bool) -> String {
     )
 }
 
-/// `11 maj`.
+/// `11 maj`, for titles: they have no room for the year, which the text below them has.
 pub(super) fn short_day(speech: Speech<'_>, text: &str) -> String {
     let Some(date) = date(text) else {
         return text.to_owned();
