@@ -9,12 +9,12 @@ use tokio::sync::watch;
 
 use crate::client::{Health as Probe, HealthStatus};
 use crate::clock::Clock;
-use crate::cycle::Status;
+use crate::cycle::{Ending, Status};
 use crate::delivery::Destinations;
 use crate::domain::delivery::Destination;
 use crate::shutdown::raised;
 use crate::store::Store;
-use crate::telemetry::labels::Dependency;
+use crate::telemetry::labels::{Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::Upstream;
 
@@ -94,9 +94,14 @@ impl Health {
     }
 
     /// The service as a whole: without the list or the store it cannot do its job; without the
-    /// others what it makes waits in the outbox.
+    /// others what it makes waits in the outbox. `last` is how the last look at the list ended: a
+    /// probe does not log in.
     #[must_use]
-    pub fn overall(&self, store: &Store) -> Level {
+    pub fn overall(&self, store: &Store, last: &Ending) -> Level {
+        self.of_probes(store).max(of_look(last))
+    }
+
+    fn of_probes(&self, store: &Store) -> Level {
         let list_is_down = |(dependency, status): &(Dependency, DependencyStatus)| {
             *dependency == Dependency::ApiClient && status.status == "unhealthy"
         };
@@ -136,6 +141,18 @@ impl Health {
         self.dependencies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A login that has expired shows as an answer that is meant for a person who logs in, and ends when
+/// somebody does. Whatever else fails is tried again.
+fn of_look(last: &Ending) -> Level {
+    match last {
+        Ending::Unknown | Ending::Well => Level::Healthy,
+        Ending::Failed(error) => match error.kind {
+            ErrorKind::Unauthorized | ErrorKind::Redirect => Level::Unhealthy,
+            _ => Level::Degraded,
+        },
     }
 }
 

@@ -13,9 +13,16 @@ use crate::telemetry::metrics::Metrics;
 /// One breaker per lane. They start closed: what was down may be back.
 #[derive(Debug)]
 pub struct Breakers {
-    all: Mutex<HashMap<Lane, Breaker>>,
+    all: Mutex<HashMap<Lane, Watched>>,
     metrics: Arc<Metrics>,
     clock: Clock,
+}
+
+/// A breaker, and what the last attempt failed with that spoke against the destination.
+#[derive(Debug, Default)]
+struct Watched {
+    breaker: Breaker,
+    cause: Option<String>,
 }
 
 impl Breakers {
@@ -58,23 +65,37 @@ impl Breakers {
     #[must_use]
     pub fn is_down(&self, lane: &Lane) -> Option<bool> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(lane).and_then(Breaker::is_down)
+        all.get(lane).and_then(|one| one.breaker.is_down())
+    }
+
+    /// What the last attempt failed with, if the destination seems to be down: one sentence without
+    /// personal data, as [`CallError::message`] is.
+    #[must_use]
+    pub fn cause(&self, lane: &Lane) -> Option<String> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(lane)?.cause.clone()
     }
 
     /// An attempt ended.
     pub fn ended(&self, lane: &Lane, error: Option<&CallError>, was_ahead: bool) {
         let (verdict, now) = (verdict(error), self.clock.uptime());
-        let (before, after) = self.with(lane, |breaker| {
-            let before = breaker.is_open();
-            breaker.ended(verdict, was_ahead, now, fastrand::f64());
-            (before, breaker.is_open())
+        let cause = match verdict {
+            Verdict::Up => None,
+            Verdict::Down(_) | Verdict::Unknown => error.map(|error| error.message.clone()),
+        };
+        let (before, after) = self.with_watched(lane, |one| {
+            let before = one.breaker.is_open();
+            one.breaker.ended(verdict, was_ahead, now, fastrand::f64());
+            one.cause.clone_from(&cause);
+            (before, one.breaker.is_open())
         });
         let (destination, kind) = (lane.key(), lane.kind);
         if after && !before {
             self.metrics.delivery_breaker_opened.inc((kind,));
+            let cause = cause.as_deref().unwrap_or("it seems to be down");
             tracing::warn!(
                 destination,
-                "deliveries to {destination} are held back: it seems to be down"
+                "deliveries to {destination} are held back: {cause}"
             );
         } else if before && !after {
             tracing::info!(destination, "deliveries to {destination} go on");
@@ -82,6 +103,10 @@ impl Breakers {
     }
 
     fn with<T>(&self, lane: &Lane, act: impl FnOnce(&mut Breaker) -> T) -> T {
+        self.with_watched(lane, |one| act(&mut one.breaker))
+    }
+
+    fn with_watched<T>(&self, lane: &Lane, act: impl FnOnce(&mut Watched) -> T) -> T {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(all.entry(lane.clone()).or_default());
         self.show(&all, lane.kind);
@@ -89,10 +114,10 @@ impl Breakers {
     }
 
     /// Of several lanes of a kind, how many are held back and the smallest budget.
-    fn show(&self, all: &HashMap<Lane, Breaker>, kind: Destination) {
+    fn show(&self, all: &HashMap<Lane, Watched>, kind: Destination) {
         let ours = || all.iter().filter(|(lane, _)| lane.kind == kind);
-        let open = ours().filter(|(_, breaker)| breaker.is_open()).count();
-        let budget = ours().map(|(_, breaker)| breaker.budget());
+        let open = ours().filter(|(_, one)| one.breaker.is_open()).count();
+        let budget = ours().map(|(_, one)| one.breaker.budget());
         self.metrics.delivery_breaker_open.set_size((kind,), open);
         self.metrics
             .delivery_retry_budget
@@ -106,5 +131,33 @@ fn verdict(error: Option<&CallError>) -> Verdict {
         Some(error) if error.is_permanent() => Verdict::Up,
         Some(error) if error.kind == ErrorKind::Internal => Verdict::Unknown,
         Some(error) => Verdict::Down(error.retry_after),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_destination_down_is_known_until_it_answers() {
+        let lane = Lane::named(Destination::Webhook, "club");
+        let other = Lane::named(Destination::Webhook, "team");
+        let lanes = [lane.clone(), other.clone()];
+        let breakers = Breakers::new(&lanes, Arc::new(Metrics::new()), Clock::system());
+        assert_eq!(breakers.cause(&lane), None);
+        let failed = CallError::of(ErrorKind::Status5xx, "the service answered 503");
+        breakers.ended(&lane, Some(&failed), false);
+        assert_eq!(
+            breakers.cause(&lane).as_deref(),
+            Some("the service answered 503")
+        );
+        assert_eq!(breakers.cause(&other), None);
+        // What it refuses it was there to refuse.
+        let refused = CallError::of(ErrorKind::Rejected, "it does not like this");
+        breakers.ended(&lane, Some(&refused), false);
+        assert_eq!(breakers.cause(&lane), None);
+        breakers.ended(&lane, Some(&failed), false);
+        breakers.ended(&lane, None, false);
+        assert_eq!(breakers.cause(&lane), None);
     }
 }

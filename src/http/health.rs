@@ -12,6 +12,7 @@ use super::view::{
 };
 use super::{Response, json};
 use crate::config::Config;
+use crate::cycle::Ending;
 use crate::domain::delivery::DeliveryState;
 use crate::health::{DependencyStatus, Level};
 use crate::store::StoreError;
@@ -37,7 +38,7 @@ pub fn ready(site: &Site) -> Response {
 /// The service as a whole, 503 when it cannot do its job.
 pub fn health(site: &Site) -> Response {
     let config = site.config.now();
-    let level = site.health.overall(&site.store);
+    let level = site.health.overall(&site.store, &site.status.ending());
     let dependencies = site.health.dependencies().into_iter();
     let body = Health {
         service_name: SERVICE_NAME,
@@ -64,7 +65,7 @@ pub fn dependencies(site: &Site) -> Response {
 
 /// Everything that is known without asking anybody.
 pub async fn detailed(site: &Site) -> Response {
-    let level = site.health.overall(&site.store);
+    let level = site.health.overall(&site.store, &site.status.ending());
     let config = site.config.now();
     let (waiting, oldest) = match site.shown.queue().await {
         Err(error @ StoreError::Busy) => return unreadable(&error),
@@ -109,12 +110,20 @@ fn not_before(site: &Site) -> Option<f64> {
     Some(site.clock.unix() + left.as_secs_f64())
 }
 
-/// What is odd in the settings, and whether it shuts the door now.
+/// What is odd in the settings, whether it shuts the door now, and why the last look failed.
 fn warnings(site: &Site, config: &Config) -> Vec<String> {
     let shut = config.auth.is_shut(site.clock.unix());
     let shut =
         shut.then(|| "no secret of WEBHOOK_SECRETS counts now: nobody can trigger".to_owned());
-    config.warnings.iter().cloned().chain(shut).collect()
+    let failed = match site.status.ending() {
+        Ending::Failed(error) => Some(format!(
+            "the last look at the list failed: {}",
+            error.message
+        )),
+        Ending::Unknown | Ending::Well => None,
+    };
+    let settings = config.warnings.iter().cloned();
+    settings.chain(shut).chain(failed).collect()
 }
 
 /// The secrets by the names that people gave them.

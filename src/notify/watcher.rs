@@ -26,6 +26,9 @@ const PACE: Duration = Duration::from_secs(5);
 /// For so long something has to be right before people are told so.
 const STEADY: f64 = 60.0;
 
+/// Destinations that a message about dead letters names.
+const NAMED: usize = 5;
+
 /// The notes in the store that this part keeps.
 const NOTES: &str = "alert:";
 
@@ -199,7 +202,7 @@ impl Watcher {
             };
             conditions.push(Condition {
                 subject: Some(lane.key()),
-                detail: format!("Deliveries to {lane} are held back: it seems to be down."),
+                detail: held_back(lane, self.destinations.breakers.cause(lane)),
                 ..Condition::of(AlertKind::DestinationDown, Priority::Medium, is_down)
             });
         }
@@ -214,7 +217,10 @@ impl Watcher {
         };
         conditions.push(Condition {
             count: Some(count as u64),
-            detail: "Deliveries were given up and wait for a person.".to_owned(),
+            detail: match count {
+                0 => String::new(),
+                _ => given_up(&self.store.dead_letters().await?),
+            },
             ..Condition::of(AlertKind::DeadLetters, urgency, count > 0)
         });
         Ok(conditions)
@@ -315,6 +321,64 @@ impl Watcher {
     }
 }
 
+fn held_back(lane: &Lane, cause: Option<String>) -> String {
+    let cause = cause.unwrap_or_else(|| "it seems to be down".to_owned());
+    format!("Deliveries to {lane} are held back: {cause}.")
+}
+
+/// Where to, and what to do about it: how many there are is told beside it.
+fn given_up(dead: &[(String, u64)]) -> String {
+    let (named, others) = dead.split_at(dead.len().min(NAMED));
+    let mut lanes: Vec<String> = named
+        .iter()
+        .map(|(lane, count)| format!("{count} to {lane}"))
+        .collect();
+    let others: u64 = others.iter().map(|(_, count)| count).sum();
+    if others > 0 {
+        lanes.push(format!("{others} to others"));
+    }
+    format!(
+        "Deliveries were given up and wait for a person: {}. `deliveries list --state dead` shows them; \
+         `deliveries retry` or `deliveries discard` ends it.",
+        lanes.join(", ")
+    )
+}
+
 fn whole_second(unix: f64) -> String {
     moment(unix.trunc()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Destination;
+
+    #[test]
+    fn an_alert_says_which_destination_and_why() {
+        let lane = Lane::named(Destination::Webhook, "club");
+        let cause = "the service answered 503".to_owned();
+        assert_eq!(
+            held_back(&lane, Some(cause)),
+            "Deliveries to webhook:club are held back: the service answered 503."
+        );
+        let lanes = [
+            "assets",
+            "discord:a",
+            "discord:b",
+            "mail",
+            "ntfy:c",
+            "redis",
+            "webhook:d",
+        ];
+        let dead: Vec<_> = (1..)
+            .zip(lanes)
+            .map(|(n, lane)| (lane.to_owned(), n))
+            .collect();
+        let told = given_up(&dead[..1]);
+        assert!(told.contains("a person: 1 to assets. "), "{told}");
+        let told = given_up(&dead);
+        let expected =
+            "1 to assets, 2 to discord:a, 3 to discord:b, 4 to mail, 5 to ntfy:c, 13 to others.";
+        assert!(told.contains(expected), "{told}");
+    }
 }

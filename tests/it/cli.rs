@@ -1,5 +1,6 @@
 //! The commands for operators: the real binary asks the real daemon, or one that answers oddly.
 
+mod alerts;
 mod discards;
 mod errors;
 mod filters;

@@ -342,6 +342,10 @@ async fn a_start_is_no_recovery_of_what_is_still_down() {
     daemon.clock.pass(Duration::from_secs(601));
     let (told, _) = message(&mut alerts);
     assert_eq!(told["payload"]["details"]["subject"], "webhook:club");
+    assert!(
+        told.to_string().contains("the service answered 503"),
+        "{told}"
+    );
     let daemon = daemon.restart().await;
     look().await;
     daemon.clock.pass(Duration::from_secs(61));

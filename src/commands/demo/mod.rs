@@ -26,6 +26,9 @@ use crate::telemetry::labels::ErrorKind;
 use crate::telemetry::{self, metrics::Metrics};
 use crate::upstream::Upstream;
 
+/// The data folder within that of the demonstration.
+const DATA: &str = "data";
+
 /// How the demonstration runs.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -43,6 +46,7 @@ pub struct Arguments {
 /// [`Failure`] says what went wrong.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = folder(arguments)?;
+    let was_used = folder.join(DATA).exists();
     let mut config = config(&folder)?;
     config.log.file = Some(folder.join("daemon.log"));
     let config = Arc::new(config);
@@ -54,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let runtime = main_runtime()?;
     let outcome = runtime.block_on(play(
         arguments.once,
-        &folder,
+        (&folder, was_used),
         Arc::clone(&config),
         metrics,
         stop,
@@ -85,7 +89,7 @@ fn config(folder: &Path) -> Result<Config, Failure> {
         ("HOST", "127.0.0.1"),
         ("PORT", "0"),
         ("ADMIN_LISTEN", "127.0.0.1:0"),
-        ("DATA_FOLDER", &path("data")),
+        ("DATA_FOLDER", &path(DATA)),
         ("ASSET_STORE_URL", files.as_str()),
         ("WHATSAPP_AVATAR_SERVICE_URL", "embedded"),
         ("LOG_FORMAT", "text"),
@@ -95,7 +99,7 @@ fn config(folder: &Path) -> Result<Config, Failure> {
 
 async fn play(
     once: bool,
-    folder: &Path,
+    (folder, was_used): (&Path, bool),
     config: Arc<Config>,
     metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
@@ -109,6 +113,7 @@ async fn play(
     let app = App::new(config, Some(upstream), clock, metrics).await?;
     let (quit, quitting) = watch::channel(false);
     let daemon = tokio::spawn(app.run(Some(listeners), quitting));
+    stage.welcome(was_used);
     let told = stage.tell(once, &look, stop).await;
     quit.send_replace(true);
     let ended = daemon.await.context("the daemon met a defect")?;

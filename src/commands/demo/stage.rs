@@ -61,7 +61,6 @@ impl Stage {
         look: &AtomicUsize,
         mut stop: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
-        self.welcome();
         for number in 0.. {
             if once && number == LOOKS_OF_ONCE {
                 return Ok(());
@@ -221,7 +220,8 @@ impl Stage {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    fn welcome(&self) {
+    /// What there is to look at. In a folder that `was_used` before nothing is new at first.
+    pub fn welcome(&self, was_used: bool) {
         let (public, admin) = (&self.public, &self.admin);
         let (files, log) = (self.folder.join("files"), self.folder.join("daemon.log"));
         say(&self.screen.bold("match-list-processor: a demonstration"));
@@ -236,6 +236,12 @@ impl Stage {
         say(&format!("  files                {}", files.display()));
         say(&format!("  log                  {}", log.display()));
         say(&self.screen.dim("  Ctrl-C ends it."));
+        if was_used {
+            say(
+                "\nThis folder was used before: what the daemon knows from then stays, so it finds less than the",
+            );
+            say("story tells. Without --folder, or with a new one, the story begins anew.");
+        }
     }
 
     /// What stays behind.

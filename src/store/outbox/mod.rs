@@ -353,6 +353,14 @@ impl Store {
         self.read(query::counts).await
     }
 
+    /// How many deliveries wait for a person, by destination: a lane's key each, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn dead_letters(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read(query::dead_letters).await
+    }
+
     /// What was last planned for these matches: the digest, or none where it was given up. A file
     /// that was never planned is left out.
     ///

@@ -67,6 +67,18 @@ pub(in crate::store) fn deliveries(
 pub(in crate::store) const COUNTS: &str = "SELECT destination, state, count(*), \
     min(max(created, coalesce(not_before, 0))), sum(priority = 'critical') FROM outbox WHERE feed = ?1 GROUP BY destination, state";
 
+/// What is damaged belongs to no destination that could be told of.
+pub(super) fn dead_letters(c: &Connection, feed: &str) -> Result<Vec<(String, u64)>, StoreError> {
+    let mut statement = c.prepare_cached(
+        "SELECT destination, count(*) FROM outbox WHERE feed = ?1 AND state = 'dead' \
+         GROUP BY destination ORDER BY destination",
+    )?;
+    let rows = statement.query_map([feed], |row| Ok((lossy(row.get_ref(0)?), row.get(1)?)))?;
+    let all: Vec<(String, u64)> = rows.collect::<Result<_, _>>()?;
+    let is_known = |(key, _): &(String, u64)| Lane::from_key(key).is_some();
+    Ok(all.into_iter().filter(is_known).collect())
+}
+
 pub(in crate::store) fn counts(c: &Connection, feed: &str) -> Result<Vec<OutboxCount>, StoreError> {
     let mut statement = c.prepare_cached(COUNTS)?;
     let mut rows = statement.query([feed])?;

@@ -78,6 +78,33 @@ fn a_message_is_in_the_language_of_who_reads_it() {
     assert_eq!(title(&english, &["--language", "sv"]), sv);
 }
 
+#[test]
+fn a_demonstration_in_a_used_folder_says_what_that_does_to_its_story() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let folder = tempfile::tempdir().unwrap();
+    let begun = || {
+        let mut demo = super::binary(&[]);
+        demo.args(["demo", "--folder"]).arg(folder.path());
+        let mut child = demo.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // The second look begins when the first is over and stored.
+        let told: Vec<String> = lines
+            .map_while(Result::ok)
+            .take_while(|line| !line.contains("Look 1"))
+            .collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        told.join("\n")
+    };
+    let (first, second) = (begun(), begun());
+    assert!(
+        first.contains("Look 0") && !first.contains("was used before"),
+        "{first}"
+    );
+    assert!(second.contains("This folder was used before"), "{second}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn republish_says_who_is_told_or_that_nobody_is() {
     let daemon = Daemon::start_with(Clock::system(), &[]).await;
