@@ -13,6 +13,7 @@ mod lane;
 mod lists;
 mod load;
 mod messages;
+mod owed;
 mod parse;
 mod receiver;
 mod settled;
