@@ -1,6 +1,10 @@
-//! Tells the program which revision it was built from, and by which compiler.
+//! Tells the program which revision it was built from, and by which compiler; has the linker save
+//! memory.
 
 use std::process::Command;
+
+/// The functions of an idle daemon; `benches/layout/make.py` writes it.
+const LAYOUT: &str = "benches/layout/idle.ld";
 
 fn main() {
     println!("cargo::rerun-if-env-changed=MLP_REVISION");
@@ -15,16 +19,29 @@ fn main() {
         .ok()
         .and_then(|rustc| output(&rustc, &["--version"]));
     let rustc = rustc.and_then(|text| text.split(' ').nth(1).map(str::to_owned));
-    // Half a megabyte of relocations would be read at each start, and stay in memory. Debian 12 has
-    // what it takes to read the short form.
-    if std::env::var("TARGET").is_ok_and(|target| target.ends_with("-linux-gnu")) {
-        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
-    }
+    link();
     println!("cargo::rustc-env=MLP_REVISION={revision}");
     println!(
         "cargo::rustc-env=MLP_RUSTC={}",
         rustc.as_deref().unwrap_or("unknown")
     );
+}
+
+fn link() {
+    println!("cargo::rerun-if-changed={LAYOUT}");
+    let target = std::env::var("TARGET").unwrap_or_default();
+    // Half a megabyte of relocations would be read at each start, and stay in memory. Debian 12 has
+    // what it takes to read the short form.
+    if target.ends_with("-linux-gnu") {
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+    // Linux maps sixteen pages at each fault, so that an idle daemon whose functions lie scattered has
+    // four times of the file in memory. Only an optimised build has the functions of the list.
+    let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    if release && target == "x86_64-unknown-linux-gnu" {
+        let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{folder}/{LAYOUT}");
+    }
 }
 
 /// The image is built without a repository: there the revision comes from the environment.
