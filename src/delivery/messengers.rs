@@ -69,6 +69,8 @@ struct State {
     gone: BTreeSet<Lane>,
     /// Those that did not answer their last probe.
     down: BTreeSet<Lane>,
+    /// Templates of which it is told that they failed.
+    failed: BTreeSet<&'static str>,
 }
 
 impl Messengers {
@@ -135,6 +137,7 @@ impl Messengers {
                 mail.send(id, address, &content).await
             }
         };
+        self.tell_what_failed(wording);
         if sent
             .as_ref()
             .is_err_and(|error| error.kind == ErrorKind::Gone)
@@ -170,6 +173,19 @@ impl Messengers {
         }
         worst.response_time = begun.elapsed();
         (worst, back)
+    }
+
+    /// Once for each template and start: the message went out, in other words than its user wanted.
+    fn tell_what_failed(&self, wording: &Wording) {
+        for template in wording.failed() {
+            if self.state().failed.insert(template.label()) {
+                tracing::warn!(
+                    template = template.label(),
+                    "the message template {template} failed on a message, for which the built-in one \
+                     served; try it on messages of every kind, as docs/messages.md says"
+                );
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

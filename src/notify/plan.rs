@@ -86,8 +86,24 @@ impl Planner {
         let notices = self.routing.route(&subjects, findings.at);
         let told = notices
             .into_iter()
-            .filter_map(|notice| Some((message(&notice, &subjects)?, notice)));
+            .filter_map(|notice| Some((self.message(&notice, &subjects)?, notice)));
         gathered(told.collect())
+    }
+
+    fn message(&self, notice: &Notice, subjects: &[Subject<'_>]) -> Option<Message> {
+        let told: Vec<&Subject<'_>> = notice
+            .changes
+            .iter()
+            .filter_map(|&index| subjects.get(index))
+            .collect();
+        let first = told.first()?;
+        let changes: Vec<&Change> = told.iter().map(|subject| subject.change).collect();
+        let mut news = MatchNews::of(first.previous, first.current, &changes)?;
+        news.reader = match (first.previous, first.current) {
+            (Some(before), Some(now)) => self.routing.part(&notice.recipient, before, now),
+            _ => None,
+        };
+        Some(Message::changes(notice.language, news))
     }
 }
 
@@ -104,18 +120,6 @@ pub fn service(lane: &Lane, kind: &str, set: &StoredSet, priority: Priority) -> 
         digest: [0; 16],
         payload: serde_json::to_string(set).unwrap_or_default(),
     }
-}
-
-fn message(notice: &Notice, subjects: &[Subject<'_>]) -> Option<Message> {
-    let told: Vec<&Subject<'_>> = notice
-        .changes
-        .iter()
-        .filter_map(|&index| subjects.get(index))
-        .collect();
-    let first = told.first()?;
-    let changes: Vec<&Change> = told.iter().map(|subject| subject.change).collect();
-    let news = MatchNews::of(first.previous, first.current, &changes)?;
-    Some(Message::changes(notice.language, news))
 }
 
 /// One entry for each match, but one for all that a reader wants in a digest or cannot read one by

@@ -355,5 +355,17 @@ async fn a_referee_gets_a_mail_about_the_own_match_also_when_the_server_was_away
             row["state"] == "delivered" || row["state"] == "superseded"
         })
         .await;
+    // Bo takes the match over.
+    daemon
+        .look(list(&[of(1, "19:00", 202), of(2, "18:00", 202)]))
+        .await;
+    for _ in 0..2 {
+        let mail = server.next().to_string();
+        let method = match mail.contains("anna@example.org") {
+            true => "METHOD:CANCEL",
+            false => "METHOD:PUBLISH",
+        };
+        assert!(mail.contains(method), "{method}: {mail}");
+    }
     daemon.stop().await;
 }

@@ -132,6 +132,8 @@ fn of_one_match(older: MatchNews, newer: MatchNews) -> Option<MatchNews> {
     let merged = MatchNews {
         is_new,
         news,
+        // The last counts: an entry that a calendar never had is taken out in vain, and no more.
+        reader: newer.reader.or(older.reader),
         ..newer
     };
     (!merged.news.is_empty()).then_some(merged)

@@ -59,6 +59,16 @@ crate::labels! {
 }
 
 crate::labels! {
+    /// What a change made of the referee who reads of it.
+    Part {
+        /// One of the match.
+        Appointed => "appointed",
+        /// None of the match any more.
+        Replaced => "replaced",
+    }
+}
+
+crate::labels! {
     /// What of a match a piece of news is about. A message has at most one for each.
     Subject {
         /// The match as a whole came or went.
@@ -136,6 +146,9 @@ pub struct MatchNews {
     pub is_new: bool,
     /// The match left the list; what is told of it is what was known last.
     pub is_gone: bool,
+    /// What became of its reader as a referee of the match; none where nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<Part>,
     /// When the latest change was found, RFC 3339 in UTC.
     pub found_at: String,
     /// What changed, at most one per [`Subject`].

@@ -16,7 +16,8 @@ mod wording;
 
 pub use beside::OpenDigest;
 pub use message::{
-    AlertKind, AlertNews, Language, MatchNews, Message, MessageKind, News, Person, Status, Subject,
+    AlertKind, AlertNews, Language, MatchNews, Message, MessageKind, News, Part, Person, Status,
+    Subject,
 };
 pub use stored::Stored;
 pub use wording::{Calendar, MailContent, Method, Plain, Template, Wording, WordingError};

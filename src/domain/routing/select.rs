@@ -8,6 +8,7 @@ use super::rule::{Then, concerns, teams};
 use super::{Resolved, Routing};
 use crate::domain::change::{Category, Change, Priority, Stakeholder as Audience};
 use crate::domain::matchlist::Match;
+use crate::domain::notify::Part;
 
 /// Why somebody is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +144,25 @@ impl Routing {
             for n in found.flat_map(|team| self.index.team(team)) {
                 tell(Cause::Team, n);
             }
+        }
+    }
+}
+
+impl Routing {
+    /// What became of the stakeholder with this id, if it is a referee, between two states of a match;
+    /// none if nothing did.
+    #[must_use]
+    pub fn part(&self, id: &str, before: &Match, now: &Match) -> Option<Part> {
+        let referees = |m: &Match| {
+            let found = m.referees.iter().flat_map(|one| self.index.referee(one));
+            found
+                .into_iter()
+                .any(|n| self.people[n].stakeholder.id == id)
+        };
+        match (referees(before), referees(now)) {
+            (false, true) => Some(Part::Appointed),
+            (true, false) => Some(Part::Replaced),
+            _ => None,
         }
     }
 }

@@ -147,3 +147,36 @@ fn the_entries_of_a_digest_are_in_one_file() {
     assert_eq!(both.text.matches("BEGIN:VEVENT").count(), 2);
     assert_eq!(both.text.matches("STATUS:CANCELLED").count(), 1);
 }
+
+#[test]
+fn who_was_replaced_takes_the_match_out_and_who_was_appointed_enters_it() {
+    let other = [
+        referee(51, "Huvuddomare", "Anna Exempel"),
+        referee(53, "AD1", "Cilla Exempel"),
+    ];
+    let news = || changed(json!({"domaruppdraglista": other}));
+    let told = |reader| {
+        let news = MatchNews { reader, ..news() };
+        calendar(&Message::changes(Language::Swedish, news))
+    };
+    assert_eq!(told(None), None, "nothing changes for anybody else");
+    let uid = line(&of(json!({"avsparkstid": "18:30"})), "UID");
+    let (out, new) = (
+        told(Some(Part::Replaced)).unwrap(),
+        told(Some(Part::Appointed)).unwrap(),
+    );
+    assert_eq!((out.method, new.method), (Method::Cancel, Method::Publish));
+    for (calendar, status) in [(&out, "STATUS:CANCELLED"), (&new, "STATUS:CONFIRMED")] {
+        assert_eq!(line(calendar, "UID"), uid);
+        assert_eq!(line(calendar, "STATUS"), status);
+        assert_ne!(line(calendar, "SEQUENCE"), "SEQUENCE:0");
+    }
+    let message = |reader| Message::changes(Language::Swedish, MatchNews { reader, ..news() });
+    let moved = Message::changes(Language::Swedish, changed(json!({"avsparkstid": "18:30"})));
+    let both = Message::merged(message(Some(Part::Replaced)), moved).unwrap();
+    assert_eq!(
+        calendar(&both).unwrap().method,
+        Method::Cancel,
+        "a later change puts nobody back"
+    );
+}

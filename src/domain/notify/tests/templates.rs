@@ -94,6 +94,7 @@ fn where_a_template_fails_the_built_in_one_serves() {
     let plain = super::wording().text(&message, NOW);
     assert_eq!(wording.text(&message, NOW), plain);
     assert_eq!(wording.failures(), 1);
+    assert_eq!(wording.failed().collect::<Vec<_>>(), [Template::NtfyText]);
     assert_eq!(
         wording.text(&Message::test(Language::English), NOW).body,
         "x\n"

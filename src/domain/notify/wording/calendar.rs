@@ -11,7 +11,7 @@ use super::phrases::Speech;
 use super::when;
 use crate::domain::change::Category;
 use crate::domain::notify::clean::shown;
-use crate::domain::notify::{MatchNews, Message, News, Status, Subject};
+use crate::domain::notify::{MatchNews, Message, News, Part, Status, Subject};
 
 /// Most matches in one file.
 const MOST_MATCHES: usize = 50;
@@ -41,8 +41,8 @@ pub struct Calendar {
     pub text: String,
 }
 
-/// The entries of the matches whose day, time, venue or being played changed, or that are new with
-/// their referees; none if there is no such match. A match of an unknown day has no entry.
+/// The entries of the matches whose day, time, venue or being played changed, that are new with their
+/// referees, or whose reader came or went as a referee; none if there is no such match. A match of an unknown day has no entry.
 pub(super) fn of(
     message: &Message,
     speech: Speech<'_>,
@@ -52,7 +52,7 @@ pub(super) fn of(
     let entries: Vec<(&MatchNews, Date)> = message
         .matches
         .iter()
-        .filter(|m| m.told().iter().any(|news| moves(news)))
+        .filter(|m| m.reader.is_some() || m.told().iter().any(|news| moves(news)))
         .filter_map(|m| Some((m, when::date(&m.date)?)))
         .take(MOST_MATCHES)
         .collect();
@@ -96,9 +96,9 @@ fn moves(news: &News) -> bool {
     )
 }
 
-/// Whether it is not played when and where it was to be.
+/// Whether it is not played when and where it was to be, or its reader has no part in it any more.
 fn is_off(m: &MatchNews) -> bool {
-    m.is_gone || m.status.contains(&Status::Cancelled)
+    m.is_gone || m.reader == Some(Part::Replaced) || m.status.contains(&Status::Cancelled)
 }
 
 fn event(

@@ -112,6 +112,8 @@ pub struct Wording {
     phrases: Arc<Phrases>,
     zone: TimeZone,
     failures: AtomicU64,
+    /// A bit for each template that failed, in the order of all.
+    failed: AtomicU64,
 }
 
 impl Wording {
@@ -130,6 +132,7 @@ impl Wording {
             phrases: Arc::clone(&phrases),
             zone: TimeZone::get(ZONE).unwrap_or(TimeZone::UTC),
             failures: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         };
         if overrides.is_empty() {
             return Ok(wording);
@@ -228,6 +231,13 @@ impl Wording {
         self.failures.load(Ordering::Relaxed)
     }
 
+    /// The user's templates that failed on a message so far.
+    pub fn failed(&self) -> impl Iterator<Item = Template> + use<> {
+        let failed = self.failed.load(Ordering::Relaxed);
+        let all = Template::ALL.iter().copied();
+        all.filter(move |&template| failed & bit(template) != 0)
+    }
+
     fn view(&self, message: &Message, now: Timestamp) -> View {
         View::of(message, self.speech(message.language, now), &self.zone)
     }
@@ -256,6 +266,7 @@ impl Wording {
         let text = self.write(&self.environment, template, view);
         text.or_else(|error| {
             self.failures.fetch_add(1, Ordering::Relaxed);
+            self.failed.fetch_or(bit(template), Ordering::Relaxed);
             let built_in = self.built_in.as_ref().ok_or(error)?;
             self.write(built_in, template, view)
         })
@@ -276,6 +287,11 @@ impl Wording {
         template.render_captured_to(Value::from(Serde(view)), &mut text)?;
         Ok(text.into_text())
     }
+}
+
+fn bit(template: Template) -> u64 {
+    let place = Template::ALL.iter().position(|&one| one == template);
+    place.map_or(0, |place| 1 << place)
 }
 
 const fn source(template: Template) -> &'static str {

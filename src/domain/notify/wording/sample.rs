@@ -61,6 +61,7 @@ fn full() -> MatchNews {
         status: vec![Status::Postponed],
         is_new: false,
         is_gone: false,
+        reader: None,
         found_at: "2027-05-01T12:00:00Z".to_owned(),
         news: vec![
             news(Category::TimeChange, "avsparkstid", "19:00", "18:30"),

@@ -264,3 +264,21 @@ fn mail_is_in_the_language_of_who_reads_it_and_a_channel_in_its_own() {
     assert_eq!(routing.address("cia"), Some("cia@example.org"));
     assert_eq!(routing.address("dan"), None);
 }
+
+#[test]
+fn who_came_and_who_went_as_a_referee_is_known() {
+    use crate::domain::notify::Part;
+    let routing = routing(everybody(), vec![]);
+    let (a, b) = (a_match(&[101]), a_match(&[102]));
+    assert_eq!(routing.part("anna", &a, &b), Some(Part::Replaced));
+    assert_eq!(routing.part("bo", &a, &b), Some(Part::Appointed));
+    for (id, before) in [
+        ("anna", &a),
+        ("bo", &a),
+        ("cia", &b),
+        ("home", &b),
+        ("", &b),
+    ] {
+        assert_eq!(routing.part(id, before, &a), None, "{id}");
+    }
+}
