@@ -227,3 +227,49 @@ fn rank(status: HealthStatus) -> u8 {
 fn rejected(problem: &str) -> CallError {
     CallError::of(ErrorKind::Rejected, problem)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::sync::Barrier;
+
+    use super::super::ntfy::NtfySettings;
+    use super::*;
+    use crate::config::Secret;
+    use crate::telemetry::metrics::Metrics;
+
+    /// An ntfy server that answers once `all` were asked.
+    async fn answering_with(all: Arc<Barrier>) -> Messenger {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let read = stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(read > 0);
+            all.wait().await;
+            let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 16\r\n\r\n{\"healthy\":true}";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        let settings = NtfySettings {
+            base: base.parse().unwrap(),
+            topic: Secret::new("invented-topic".to_owned()),
+            token: None,
+        };
+        Messenger::Ntfy(Ntfy::new(settings, Arc::new(Metrics::new())).unwrap())
+    }
+
+    #[tokio::test]
+    async fn channels_of_a_kind_are_asked_at_the_same_time() {
+        let all = Arc::new(Barrier::new(2));
+        let mut ways = BTreeMap::new();
+        for name in ["club", "team"] {
+            let lane = Lane::named(Destination::Ntfy, name);
+            ways.insert(lane, answering_with(Arc::clone(&all)).await);
+        }
+        let messengers = Messengers::new(ways, Arc::new(Routing::default()), None);
+        let (health, back) = messengers.probe(Destination::Ntfy).await;
+        assert_eq!(health.status, HealthStatus::Healthy, "{:?}", health.error);
+        assert_eq!(back, []);
+    }
+}

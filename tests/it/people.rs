@@ -338,6 +338,10 @@ async fn a_referee_gets_a_mail_about_the_own_match_also_when_the_server_was_away
         first[1].to_string().contains("bo@example.org"),
         "{first:#?}"
     );
+    // The server has a mail before the daemon has its answer.
+    daemon
+        .await_deliveries("both told", |row| row["state"] == "delivered")
+        .await;
     server.kill();
     daemon
         .look(list(&[of(1, "18:30", 101), of(2, "18:00", 202)]))
