@@ -14,7 +14,7 @@ use crate::delivery::Destinations;
 use crate::domain::delivery::Destination;
 use crate::shutdown::raised;
 use crate::store::Store;
-use crate::telemetry::labels::{Dependency, ErrorKind};
+use crate::telemetry::labels::Dependency;
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::Upstream;
 
@@ -144,15 +144,12 @@ impl Health {
     }
 }
 
-/// A login that has expired shows as an answer that is meant for a person who logs in, and ends when
-/// somebody does. Whatever else fails is tried again.
+/// A look that failed is tried again, or waits for somebody who renews the login. Neither makes the
+/// service unfit for triggers, which a 503 would keep from it: the next one finds out.
 fn of_look(last: &Ending) -> Level {
     match last {
         Ending::Unknown | Ending::Well => Level::Healthy,
-        Ending::Failed(error) => match error.kind {
-            ErrorKind::Unauthorized | ErrorKind::Redirect => Level::Unhealthy,
-            _ => Level::Degraded,
-        },
+        Ending::Failed(_) => Level::Degraded,
     }
 }
 

@@ -194,7 +194,8 @@ fn read_dot_env(path: &Path) -> Result<Layer, Mistake> {
         Err(error) => return Err(failed(format!("cannot be read: {error}"))),
     };
     // The library's message would show the line, which may hold a secret.
-    dot_env::parse(&String::from_utf8_lossy(&text)).map_err(failed)
+    let text = String::from_utf8(text).map_err(|_| failed("is not UTF-8".to_owned()))?;
+    dot_env::parse(&text).map_err(failed)
 }
 
 fn read_toml(path: &Path) -> Result<Layer, Mistake> {

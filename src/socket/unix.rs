@@ -102,8 +102,8 @@ fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
 }
 
 /// Keeps other processes from making or removing sockets in the folder of this one, until it is
-/// dropped. None where the folder cannot be locked: one that may be written to and not be read, or of
-/// a file system without locks.
+/// dropped. None where the folder cannot be locked: one that may be written to and not be read, that
+/// another program keeps locked, or of a file system without locks.
 fn lock_folder(path: &Path) -> io::Result<Option<File>> {
     let Ok(folder) = File::open(path.parent().unwrap_or(Path::new("/"))) else {
         return Ok(None);
@@ -113,10 +113,12 @@ fn lock_folder(path: &Path) -> io::Result<Option<File>> {
         match folder.try_lock() {
             Ok(()) => return Ok(Some(folder)),
             Err(TryLockError::Error(_)) => return Ok(None),
+            // Whoever may read the folder can lock it, which must not keep this program from starting.
             Err(TryLockError::WouldBlock) if Instant::now() > until => {
-                let problem = "another process keeps the folder of the socket locked; \
-                     end it, or name a socket in another folder";
-                return Err(io::Error::new(ErrorKind::ResourceBusy, problem));
+                tracing::warn!(
+                    "another process keeps the folder of the socket locked; going on without the lock"
+                );
+                return Ok(None);
             }
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
         }

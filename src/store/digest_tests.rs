@@ -197,3 +197,62 @@ async fn a_digest_that_fails_and_has_nothing_left_is_done() {
     let later = told.takes(MORNING).await;
     assert_eq!(says(&later), ["message 1 18-20"]);
 }
+
+#[tokio::test]
+async fn who_may_have_heard_of_a_change_hears_that_it_was_put_back() {
+    let mut told = Told::new();
+    told.finds(vec![news(1, "18", "19")]).await;
+    let first = told.takes(10.0).await;
+    told.fails(&first[0], 60.0).await;
+    told.finds(vec![news(1, "19", "18")]).await;
+    assert_eq!(says(&told.takes(60.0).await), ["message 1 19-18"]);
+}
+
+#[tokio::test]
+async fn what_was_put_back_during_an_attempt_that_fails_is_told() {
+    let mut told = Told::new();
+    told.finds(vec![news(1, "18", "19")]).await;
+    let first = told.takes(10.0).await;
+    told.finds(vec![news(1, "19", "18")]).await;
+    let state = told.fails(&first[0], 60.0).await;
+    assert_eq!(state, DeliveryState::Superseded);
+    assert_eq!(says(&told.takes(60.0).await), ["message 1 19-18"]);
+}
+
+#[tokio::test]
+async fn a_digest_that_may_have_arrived_is_put_right_by_a_message() {
+    let mut told = Told::new();
+    told.finds(vec![digest(&[(1, "18", "19"), (2, "12", "13")])])
+        .await;
+    let morning = told.takes(MORNING).await;
+    told.finds(vec![news(1, "19", "18")]).await;
+    told.fails(&morning[0], MORNING).await;
+    let later = told.takes(MORNING).await;
+    assert_eq!(says(&later), ["message 1 19-18", "digest 2 12-13"]);
+}
+
+#[tokio::test]
+async fn a_message_that_may_have_arrived_is_put_right_by_what_the_digest_gives_it() {
+    let mut told = Told::new();
+    told.finds(vec![news(1, "18", "19")]).await;
+    let first = told.takes(10.0).await;
+    told.fails(&first[0], 2.0 * MORNING).await;
+    told.finds(vec![digest(&[(1, "19", "18")])]).await;
+    let morning = told.takes(MORNING).await;
+    assert_eq!(says(&morning), ["message 1 19-18"]);
+    assert_ne!(morning[0].id, first[0].id, "its receiver knows that id");
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_tells_more_than_before_has_an_id_of_its_own() {
+    let mut told = Told::new();
+    told.finds(vec![news(1, "18", "19")]).await;
+    let first = told.takes(10.0).await;
+    let error = "no".to_owned();
+    told.settles(&first[0], Settlement::Dead { error }).await;
+    told.finds(vec![digest(&[(1, "19", "20")])]).await;
+    assert!(told.store.retry_dead(first[0].id, 20.0).await.unwrap());
+    let again = told.takes(20.0).await;
+    assert_eq!(says(&again), ["message 1 18-20"]);
+    assert_ne!(again[0].id, first[0].id, "its receiver knows that id");
+}

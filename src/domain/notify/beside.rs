@@ -37,16 +37,22 @@ impl OpenDigest {
     }
 
     /// Gives what it tells of a match to the message about that match, which is newer than the digest
-    /// or older. Returns what that one tells then: `Some(None)` if the match is again as its reader
-    /// knows it. `None`, and all stays as it is, if there is nothing to give or it cannot be read.
-    pub fn give(&mut self, match_id: i64, payload: &str, is_newer: bool) -> Option<Option<Stored>> {
+    /// or older; `heard` says whether the older of them may have arrived. Returns what that message
+    /// tells then: `Some(None)` if the match is again as its reader knows it. `None`, and all stays as
+    /// it is, if there is nothing to give or it cannot be read.
+    pub fn give(
+        &mut self,
+        match_id: i64,
+        (payload, is_newer): (&str, bool),
+        heard: bool,
+    ) -> Option<Option<Stored>> {
         let place = *self.places.get(&match_id)?;
         let beside: Message = serde_json::from_str(payload).ok()?;
         self.places.remove(&match_id);
         let given = Message::changes(beside.language, self.matches[place].take()?);
         let all = match is_newer {
-            true => Message::merged(given, beside),
-            false => Message::merged(beside, given),
+            true => Message::merged_after(given, beside, heard),
+            false => Message::merged_after(beside, given, heard),
         };
         Some(all.as_ref().map(Stored::of))
     }

@@ -15,6 +15,13 @@ impl Message {
     /// nothing; one that comes back is told, whatever was not told before.
     #[must_use]
     pub fn merged(older: Self, newer: Self) -> Option<Self> {
+        Self::merged_after(older, newer, false)
+    }
+
+    /// The same where the older one may have been `heard`: who was told that something changed has to
+    /// be told that it changed back, which is no news to others, but true.
+    #[must_use]
+    pub fn merged_after(older: Self, newer: Self, heard: bool) -> Option<Self> {
         match (older.kind, newer.kind) {
             (MessageKind::Test, _) => return Some(newer),
             (_, MessageKind::Test) => return Some(older),
@@ -22,8 +29,8 @@ impl Message {
         }
         let language = newer.language;
         let urgent = older.priority.min(newer.priority);
-        let matches = all_matches(older.matches, newer.matches);
-        let alerts = all_alerts(older.alerts, newer.alerts);
+        let matches = all_matches(older.matches, newer.matches, heard);
+        let alerts = all_alerts(older.alerts, newer.alerts, heard);
         let kind = match (&matches[..], &alerts[..]) {
             ([], []) => return None,
             ([_], _) if newer.kind == MessageKind::Changes => MessageKind::Changes,
@@ -58,7 +65,7 @@ impl Message {
 }
 
 /// Merges what both tell of one match; what only one tells is kept, the older first.
-fn all_matches(older: Vec<MatchNews>, newer: Vec<MatchNews>) -> Vec<MatchNews> {
+fn all_matches(older: Vec<MatchNews>, newer: Vec<MatchNews>, heard: bool) -> Vec<MatchNews> {
     let mut all: Vec<Option<MatchNews>> = older.into_iter().map(Some).collect();
     let known = all.iter().flatten().map(|m| m.match_id).zip(0..);
     let mut places: HashMap<i64, usize> = known.collect();
@@ -67,7 +74,7 @@ fn all_matches(older: Vec<MatchNews>, newer: Vec<MatchNews>) -> Vec<MatchNews> {
             Entry::Occupied(place) => {
                 let place = &mut all[*place.get()];
                 *place = match place.take() {
-                    Some(older) => of_one_match(older, next),
+                    Some(older) => of_one_match(older, next, heard),
                     None => Some(next),
                 };
             }
@@ -80,7 +87,7 @@ fn all_matches(older: Vec<MatchNews>, newer: Vec<MatchNews>) -> Vec<MatchNews> {
     all.into_iter().flatten().collect()
 }
 
-fn all_alerts(older: Vec<AlertNews>, newer: Vec<AlertNews>) -> Vec<AlertNews> {
+fn all_alerts(older: Vec<AlertNews>, newer: Vec<AlertNews>, heard: bool) -> Vec<AlertNews> {
     let mut all = older;
     for next in newer {
         let same = |a: &AlertNews| (a.kind, &a.subject) == (next.kind, &next.subject);
@@ -90,23 +97,26 @@ fn all_alerts(older: Vec<AlertNews>, newer: Vec<AlertNews>) -> Vec<AlertNews> {
         };
         match (&all[at].until, &next.until) {
             // Nobody heard that it was wrong.
-            (None, Some(_)) => drop(all.remove(at)),
+            (None, Some(_)) if !heard => drop(all.remove(at)),
             // It is wrong for as long as was to be told already.
             (None, None) => {
                 let since = std::mem::take(&mut all[at].since);
                 all[at] = AlertNews { since, ..next };
             }
-            (Some(_), _) => all[at] = next,
+            (Some(_), _) | (None, Some(_)) => all[at] = next,
         }
     }
     all
 }
 
-fn of_one_match(older: MatchNews, newer: MatchNews) -> Option<MatchNews> {
+fn of_one_match(older: MatchNews, newer: MatchNews, heard: bool) -> Option<MatchNews> {
     if older.is_new && newer.is_gone {
-        return None;
+        return heard.then_some(newer);
     }
     let came_back = older.is_gone && newer.is_new;
+    if came_back && heard {
+        return Some(newer);
+    }
     let is_new = older.is_new || (newer.is_new && !came_back);
     let later = if came_back {
         differences(&older, &newer)
@@ -120,8 +130,9 @@ fn of_one_match(older: MatchNews, newer: MatchNews) -> Option<MatchNews> {
     for next in later {
         match news.iter().position(|n| n.subject() == next.subject()) {
             None => news.push(next),
-            Some(at) => match joined(&news[at], next) {
+            Some(at) => match joined(&news[at], next.clone()) {
                 Some(joined) => news[at] = joined,
+                None if heard => news[at] = next,
                 None => drop(news.remove(at)),
             },
         }

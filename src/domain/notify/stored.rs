@@ -22,15 +22,16 @@ impl Stored {
         }
     }
 
-    /// One that tells what `older` would have told, too; none if nothing is left to tell. A message
-    /// that cannot be read, because the store is damaged, says nothing.
+    /// One that tells what `older` would have told, too, of which `heard` says whether it may have
+    /// arrived; none if nothing is left to tell. A message that cannot be read, because the store is
+    /// damaged, says nothing.
     #[must_use]
-    pub fn after(self, older: &str) -> Option<Self> {
+    pub fn after(self, older: &str, heard: bool) -> Option<Self> {
         let Ok(older) = serde_json::from_str::<Message>(older) else {
             return Some(self);
         };
         match serde_json::from_str::<Message>(&self.payload) {
-            Ok(newer) => Some(Self::of(&Message::merged(older, newer)?)),
+            Ok(newer) => Some(Self::of(&Message::merged_after(older, newer, heard)?)),
             Err(_) => Some(Self::of(&older)),
         }
     }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::NewDelivery;
-use super::work::{end, forget_if_old, lossy};
+use super::work::{TRIED, end, forget_if_old, lossy, under_new_id};
 use crate::domain::delivery::{DIGEST, Lane, MESSAGE};
 use crate::domain::notify::{OpenDigest, Stored};
 use crate::store::error::StoreError;
@@ -23,6 +23,8 @@ struct Waiting {
     due: f64,
     /// None also where it was tried already.
     not_before: Option<f64>,
+    /// It may have arrived.
+    tried: bool,
 }
 
 /// Sorts out what waits for those whom these deliveries, just stored, are for. Returns how many are
@@ -102,10 +104,14 @@ pub(super) fn digest(tx: &Connection, id: i64, now: f64) -> Result<usize, StoreE
         if !open.tells_of(match_id) {
             continue;
         }
-        let (payload, attempts): (String, i64) = tx
-            .prepare_cached("SELECT payload, attempts FROM outbox WHERE id = ?1")?
+        let (payload, tried): (String, bool) = tx
+            .prepare_cached(&format!(
+                "SELECT payload, {TRIED} FROM outbox WHERE id = ?1"
+            ))?
             .query_row([single], |row| Ok((lossy(row.get_ref(0)?), row.get(1)?)))?;
-        let Some(told) = open.give(match_id, &payload, single > id) else {
+        let is_newer = single > id;
+        let heard = if is_newer { waiting.tried } else { tried };
+        let Some(told) = open.give(match_id, (&payload, is_newer), heard) else {
             continue;
         };
         given = true;
@@ -114,7 +120,7 @@ pub(super) fn digest(tx: &Connection, id: i64, now: f64) -> Result<usize, StoreE
                 supersede(tx, single, now)?;
                 superseded += 1;
             }
-            Some(told) => superseded += tell(tx, (single, attempts), &told, &waiting, now)?,
+            Some(told) => superseded += tell(tx, (single, tried), &told, &waiting, now)?,
         }
     }
     if given {
@@ -126,8 +132,8 @@ pub(super) fn digest(tx: &Connection, id: i64, now: f64) -> Result<usize, StoreE
 fn read(tx: &Connection, id: i64) -> Result<Option<Waiting>, StoreError> {
     let read = tx
         .prepare_cached(
-            "SELECT feed, destination, recipient, payload, next_attempt, \
-             CASE attempts WHEN 0 THEN not_before END FROM outbox WHERE id = ?1 AND kind = ?2",
+            &format!("SELECT feed, destination, recipient, payload, next_attempt, \
+             CASE attempts WHEN 0 THEN not_before END, {TRIED} FROM outbox WHERE id = ?1 AND kind = ?2"),
         )?
         .query_row(params![id, DIGEST], |row| {
             Ok(Waiting {
@@ -137,6 +143,7 @@ fn read(tx: &Connection, id: i64) -> Result<Option<Waiting>, StoreError> {
                 payload: lossy(row.get_ref(3)?),
                 due: row.get(4)?,
                 not_before: row.get(5)?,
+                tried: row.get(6)?,
             })
         });
     Ok(read.optional()?)
@@ -158,24 +165,15 @@ fn beside(tx: &Connection, digest: &Waiting) -> Result<Vec<(i64, i64)>, StoreErr
 /// Returns how many that supersedes.
 fn tell(
     tx: &Connection,
-    (id, attempts): (i64, i64),
+    (id, tried): (i64, bool),
     told: &Stored,
     digest: &Waiting,
     now: f64,
 ) -> Result<usize, StoreError> {
-    let mut telling = id;
-    if attempts > 0 {
-        tx.prepare_cached(
-            "INSERT INTO outbox (feed, destination, recipient, match_id, kind, priority, \
-             processing_id, state, created, next_attempt, not_before, traceparent, digest, payload) \
-             SELECT feed, destination, recipient, match_id, kind, priority, processing_id, \
-             'pending', ?2, next_attempt, NULL, traceparent, digest, payload \
-             FROM outbox WHERE id = ?1",
-        )?
-        .execute(params![id, now])?;
-        telling = tx.last_insert_rowid();
-        supersede(tx, id, now)?;
-    }
+    let telling = match tried {
+        true => under_new_id(tx, id, now)?,
+        false => id,
+    };
     tx.prepare_cached(
         "UPDATE outbox SET payload = ?2, priority = ?3, \
          not_before = CASE WHEN ?4 < next_attempt THEN ?5 ELSE not_before END, \

@@ -37,6 +37,10 @@ const FORGOTTEN: &str = "DELETE FROM outbox WHERE state IN ('delivered', 'supers
     AND NOT EXISTS (SELECT 1 FROM cycles AS c WHERE c.feed = outbox.feed \
     AND c.processing_id = outbox.processing_id)";
 
+/// An entry that was tried may have arrived, whatever became of the answer. Retrying a dead letter
+/// begins its attempts anew, and an attempt ahead of its time is not counted.
+pub(super) const TRIED: &str = "(attempts <> 0 OR last_error IS NOT NULL)";
+
 const INTERRUPTED: &str = "the program ended during the attempt";
 
 /// The longest that a "not before" is believed: a digest of tomorrow, after quiet hours.
@@ -112,11 +116,19 @@ fn merged(older: Vec<Older>, new: &NewDelivery) -> Option<Stored> {
         payload: new.payload.clone(),
         priority: new.priority,
     };
-    let all = older.into_iter().map(|one| one.stored).chain([newest]);
-    all.fold(None, |before: Option<Stored>, one| match before {
-        Some(before) => one.after(&before.payload),
-        None => Some(one),
-    })
+    let (mut told, mut heard): (Option<Stored>, bool) = (None, false);
+    for Older { stored, tried, .. } in older {
+        told = and_then(told, stored, heard);
+        heard |= tried;
+    }
+    and_then(told, newest, heard)
+}
+
+fn and_then(before: Option<Stored>, next: Stored, heard: bool) -> Option<Stored> {
+    match before {
+        Some(before) => next.after(&before.payload, heard),
+        None => Some(next),
+    }
 }
 
 /// What waits and a newer one takes up.
@@ -125,6 +137,7 @@ struct Older {
     due: f64,
     /// None also where it was tried already.
     not_before: Option<f64>,
+    tried: bool,
 }
 
 fn older(
@@ -133,12 +146,12 @@ fn older(
     new: &NewDelivery,
     also_dead: bool,
 ) -> Result<Vec<Older>, StoreError> {
-    let mut statement = tx.prepare_cached(
+    let mut statement = tx.prepare_cached(&format!(
         "SELECT payload, CASE state WHEN 'pending' THEN next_attempt ELSE 9e99 END, \
-         CASE attempts WHEN 0 THEN not_before END FROM outbox \
+         CASE attempts WHEN 0 THEN not_before END, {TRIED} FROM outbox \
          WHERE feed = ?1 AND destination = ?2 AND recipient = ?3 AND match_id = ?4 \
-         AND kind = ?5 AND (state = 'pending' OR (?6 AND state = 'dead')) ORDER BY id",
-    )?;
+         AND kind = ?5 AND (state = 'pending' OR (?6 AND state = 'dead')) ORDER BY id"
+    ))?;
     let rows = statement.query_map(
         params![
             feed,
@@ -157,6 +170,7 @@ fn older(
                 stored,
                 due: row.get(1)?,
                 not_before: row.get(2)?,
+                tried: row.get(3)?,
             })
         },
     )?;
@@ -442,33 +456,51 @@ fn gives_way(
     }
 }
 
-/// Has the newer one tell what the older one would have told, at `again` at the latest.
+/// Has the newer one tell what the older one, which may have arrived, would have told, at `again` at the
+/// latest.
 fn take_up(
     tx: &Connection,
     newer_id: i64,
     (older, newer): (String, String),
     (now, again): (f64, f64),
 ) -> Result<(), StoreError> {
+    let tried: bool = tx
+        .prepare_cached(&format!("SELECT {TRIED} FROM outbox WHERE id = ?1"))?
+        .query_row([newer_id], |row| row.get(0))?;
     let stored = Stored {
         payload: newer,
         priority: Priority::Low,
     };
-    match stored.after(&older) {
-        Some(Stored { payload, priority }) => tx
-            .prepare_cached(
-                "UPDATE outbox SET payload = ?2, priority = ?3, \
-                 not_before = CASE WHEN ?4 < next_attempt THEN NULL ELSE not_before END, \
-                 next_attempt = min(next_attempt, ?4) WHERE id = ?1",
-            )?
-            .execute(params![newer_id, payload, priority.label(), again])?,
-        None => tx
-            .prepare_cached(
-                "UPDATE outbox SET payload = NULL, state = 'superseded', settled = ?2 \
-                 WHERE id = ?1",
-            )?
-            .execute(params![newer_id, now])?,
-    };
+    let mut telling = newer_id;
+    if let Some(Stored { payload, priority }) = stored.after(&older, true) {
+        if tried {
+            telling = under_new_id(tx, newer_id, now)?;
+        }
+        tx.prepare_cached("UPDATE outbox SET payload = ?2, priority = ?3 WHERE id = ?1")?
+            .execute(params![telling, payload, priority.label()])?;
+    }
+    tx.prepare_cached(
+        "UPDATE outbox SET not_before = CASE WHEN ?2 < next_attempt THEN NULL ELSE not_before END, \
+         next_attempt = min(next_attempt, ?2) WHERE id = ?1",
+    )?
+    .execute(params![telling, again])?;
     Ok(())
+}
+
+/// Has an entry that was tried go on as another one, whose id its receiver does not know. Returns that.
+pub(super) fn under_new_id(tx: &Connection, id: i64, now: f64) -> Result<i64, StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO outbox (feed, destination, recipient, match_id, kind, priority, \
+         processing_id, state, created, next_attempt, not_before, traceparent, digest, payload) \
+         SELECT feed, destination, recipient, match_id, kind, priority, processing_id, \
+         'pending', ?2, next_attempt, NULL, traceparent, digest, payload \
+         FROM outbox WHERE id = ?1",
+    )?
+    .execute(params![id, now])?;
+    let new = tx.last_insert_rowid();
+    end(tx, id, now, "superseded", None)?;
+    forget_if_old(tx, id)?;
+    Ok(new)
 }
 
 pub(in crate::store) fn recover(

@@ -234,6 +234,8 @@ fn an_alert_that_was_over_in_time_is_not_told() {
     let over = alert(AlertKind::ListUnreachable, "1", Some("2"));
     assert_eq!(over.kind, MessageKind::Recovery);
     assert_eq!(Message::merged(on.clone(), over.clone()), None);
+    let heard = Message::merged_after(on.clone(), over.clone(), true);
+    assert_eq!(heard, Some(over.clone()));
     let again = alert(AlertKind::ListUnreachable, "3", None);
     assert_eq!(Message::merged(over, again.clone()), Some(again.clone()));
     assert_eq!(Message::merged(on.clone(), again), Some(on));
