@@ -14,13 +14,16 @@ const OWN: [&str; 7] = [
     "WHATSAPP_AVATAR_",
 ];
 
+/// What TLS libraries read everywhere, close to names of this program.
+const FOREIGN: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// Names of families that others share, whose members can be close to one another.
 const SHARED: [&str; 3] = ["AWS_", "OTEL_", "REDIS_"];
 
 /// What is odd about a variable; nothing about a setting, and about what is somebody else's. Its value
 /// is never shown.
 pub fn told(name: &str, value: &str, known: &BTreeSet<String>) -> Option<String> {
-    if known.contains(name) || is_of_kubernetes(name, value) {
+    if known.contains(name) || FOREIGN.contains(&name) || is_of_kubernetes(name, value) {
         return None;
     }
     let upper = name.to_uppercase();
@@ -92,6 +95,7 @@ mod tests {
     fn what_is_set_for_others_or_to_nothing_is_not_told() {
         let foreign = [
             ("HOME", "/root"),
+            ("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"),
             ("HOSTNAME", "mlp"),
             ("PATH", "/bin"),
             ("PROCESSING_MODE", "x"),

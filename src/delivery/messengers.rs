@@ -151,6 +151,12 @@ impl Messengers {
         sent
     }
 
+    /// Whether the receiver says that it is gone: it gets nothing more until the next start.
+    #[must_use]
+    pub fn is_gone(&self, lane: &Lane) -> bool {
+        self.state().gone.contains(lane)
+    }
+
     /// Asks how all ways of a kind are: as well as the worst of them. With those that answer again.
     pub async fn probe(&self, kind: Destination) -> (Health, Vec<Lane>) {
         let begun = Instant::now();

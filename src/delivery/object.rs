@@ -49,16 +49,18 @@ impl Places {
         Self(Arc::new(Semaphore::new(places)))
     }
 
-    /// Waits for a call no longer than `patience`. One that hangs keeps its place until it ends, also
-    /// when nobody waits for it any more.
+    /// Waits for a place and for the call no longer than `patience` each. A call that hangs keeps its
+    /// place until it ends, also when nobody waits for it any more.
     async fn call<T: Send + 'static>(
         &self,
         patience: Duration,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, CallError> {
         let hangs = |message| CallError::of(ErrorKind::Timeout, message);
-        let place = Arc::clone(&self.0).try_acquire_owned();
-        let place = place.map_err(|_| hangs("earlier calls to the store of files still hang"))?;
+        let free = Arc::clone(&self.0).acquire_owned();
+        let Ok(Ok(place)) = tokio::time::timeout(patience, free).await else {
+            return Err(hangs("earlier calls to the store of files still hang"));
+        };
         let called = tokio::spawn(async move {
             let called = call.await;
             drop(place);
@@ -282,6 +284,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn calls_that_are_under_way_are_waited_for() {
+        let places = Places::new(1);
+        let call = |takes| {
+            let places = places.clone();
+            async move {
+                let work = tokio::time::sleep(Duration::from_millis(takes));
+                places.call(Duration::from_secs(30), work).await
+            }
+        };
+        let (first, second) = tokio::join!(call(20), call(1));
+        assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    }
+
+    #[tokio::test]
     async fn calls_that_hang_take_no_more_than_their_places() {
         let places = Places::new(2);
         let (release, _) = tokio::sync::watch::channel(false);
@@ -315,6 +331,7 @@ mod tests {
                 .await
                 .is_err()
         );
-        assert!(places.call(TIMEOUT, async {}).await.is_err());
+        let short = Duration::from_millis(20);
+        assert!(places.call(short, async {}).await.is_err());
     }
 }

@@ -196,13 +196,21 @@ impl Watcher {
         let mut conditions = vec![self.list_held()];
         conditions.extend(self.list_fails());
         for lane in &self.destinations.lanes {
-            // A start alone brings nothing back that was down.
-            let Some(is_down) = self.destinations.breakers.is_down(lane) else {
+            let breakers = &self.destinations.breakers;
+            // A start alone brings nothing back that was down, and an answer that it is gone is no recovery.
+            let (is_down, cause) = match self.destinations.messengers.is_gone(lane) {
+                true => (
+                    Some(true),
+                    Some("the receiver says that it is gone".to_owned()),
+                ),
+                false => (breakers.is_down(lane), breakers.cause(lane)),
+            };
+            let Some(is_down) = is_down else {
                 continue;
             };
             conditions.push(Condition {
                 subject: Some(lane.key()),
-                detail: held_back(lane, self.destinations.breakers.cause(lane)),
+                detail: held_back(lane, cause),
                 ..Condition::of(AlertKind::DestinationDown, Priority::Medium, is_down)
             });
         }

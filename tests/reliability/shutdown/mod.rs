@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use self::left::{Left, all_delivered, has_trace};
 use self::load::{Load, Told};
@@ -188,9 +188,14 @@ fn one(seed: u64, round: u64, common: &Common, folder: &Path) -> Result<Totals> 
         trouble,
         Trouble::None | Trouble::DriveHangs | Trouble::ListHangs | Trouble::HookHangs
     ) {
-        let trace = left.last_trace.context("no cycle was recorded")?;
+        let trace = left.last_trace;
+        // On a busy machine a list may hang before the first look at it is over.
+        ensure!(
+            trace.is_some() || trouble == Trouble::ListHangs,
+            "no cycle was recorded"
+        );
         let spans = lock(&neighbours.spans);
-        for trace in told.traces.iter().chain([&trace]) {
+        for trace in told.traces.iter().chain(&trace) {
             ensure!(has_trace(&spans, trace), "the span {trace} did not arrive");
         }
         drop(spans);
