@@ -5,7 +5,7 @@ use crate::support::weakened::Edit;
 
 /// The stop of a daemon whose neighbours are well.
 const WELL: &[&str] = &["shutdown", "--rounds", "1"];
-/// The last spans may just have gone with their batch, or no delivery be under way.
+/// The last spans may just have filled their batch, or no delivery be under way.
 const SEVERAL: &[&str] = &["shutdown", "--rounds", "4"];
 /// One that waits for a Drive service that hangs.
 const HANGING: &[&str] = &["shutdown", "--first", "2", "--rounds", "1"];

@@ -259,6 +259,9 @@ fn beside(neighbours: &Neighbours, binary: &Path, folder: &Path) -> Start {
         )
         .with("NOTIFICATIONS", hook::document(neighbours.hook))
         .with("OTEL_BSP_MAX_QUEUE_SIZE", 100_000)
+        // Spans go at the stop or not at all, however many requests it refuses.
+        .with("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 100_000)
+        .with("OTEL_BSP_SCHEDULE_DELAY", 600_000)
         .with("QUEUE_CAPACITY", 1_000_000)
         .with("HISTORY_LIMIT", 10_000)
         .with("SHUTDOWN_DEADLINE_SECONDS", DEADLINE.as_secs())
