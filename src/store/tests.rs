@@ -721,7 +721,8 @@ async fn what_a_store_of_version_2_holds_is_still_known() {
         .execute_batch(
             "CREATE UNIQUE INDEX requests_by_id ON requests (feed, id); \
              DROP INDEX outbox_by_match; DROP INDEX outbox_open; DROP INDEX outbox_urgent; \
-             DROP INDEX outbox_counts; ALTER TABLE outbox DROP COLUMN recipient; \
+             DROP INDEX outbox_counts; DROP INDEX outbox_readers; \
+             ALTER TABLE outbox DROP COLUMN recipient; \
              ALTER TABLE outbox DROP COLUMN priority; ALTER TABLE outbox DROP COLUMN not_before; \
              CREATE INDEX outbox_by_match ON outbox (feed, destination, match_id, id); \
              PRAGMA user_version = 2;",
@@ -1120,6 +1121,12 @@ async fn a_long_line_of_sets_and_a_long_history_are_looked_at_in_no_time() {
     assert!(open.contains("outbox_open"), "{open}");
     let under_way = "SEARCH other USING INDEX outbox_counts (feed=? AND destination=? AND state=?)";
     assert!(open.contains(under_way), "{open}");
+    for of_reader in [outbox::DIGESTS, outbox::MESSAGES] {
+        let read = plan(of_reader);
+        let key =
+            "COVERING INDEX outbox_readers (feed=? AND destination=? AND recipient=? AND kind=?)";
+        assert!(read.contains(key) && !read.contains("TEMP"), "{read}");
+    }
     let counts = plan(outbox::COUNTS);
     assert!(counts.contains("COVERING INDEX outbox_counts"), "{counts}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::daemon::Daemon;
 use crate::support::matches::{a_match, list, matches, with};
@@ -49,14 +49,7 @@ async fn a_store_that_another_program_locks_for_a_while_loses_no_settlement() {
     drive.mood(Mood::Hangs);
     let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&[a_match(1)])).await;
-    let under_way = async {
-        let is_running = |row: &Value| row["state"] == "running";
-        while !daemon.deliveries().await.iter().any(is_running) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(20), under_way).await;
-    waited.expect("an upload is under way");
+    daemon.await_under_way().await;
     let store = daemon.folder.path().join("data/match-list-processor.db");
     let (tell, told) = tokio::sync::oneshot::channel();
     // Longer than the daemon waits for a lock.

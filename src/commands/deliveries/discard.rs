@@ -4,10 +4,8 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use super::which::{Order, Which, give};
+use super::which::{Chosen, Order, give};
 use crate::app::Failure;
-use crate::commands::remote::{AdminListener, Asking};
-use crate::commands::settings;
 
 const HELP: &str = concat!(
     "\
@@ -37,14 +35,10 @@ const DISCARD: Order = Order {
 #[command(after_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
-    which: Which,
+    chosen: Chosen,
     /// Do not ask on a terminal before several are discarded; a script is never asked
     #[arg(long)]
     yes: bool,
-    #[command(flatten)]
-    listener: AdminListener,
-    #[command(flatten)]
-    asking: Asking,
 }
 
 /// Discards them, one after the other.
@@ -52,19 +46,17 @@ pub struct Arguments {
 /// # Errors
 /// When one of them cannot be discarded, or the person at the terminal thinks better of it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = settings()?;
-    let patience = arguments.asking.patience();
-    let remote = arguments.listener.open(&config, patience)?;
-    let ids = arguments.which.ids(&remote)?;
+    let chosen = &arguments.chosen;
+    let (remote, ids) = chosen.open()?;
     // Whoever names them one by one has looked at them.
-    let is_asked = arguments.which.is_open() && !ids.is_empty() && !arguments.yes;
+    let is_asked = chosen.which.is_open() && !ids.is_empty() && !arguments.yes;
     if is_asked && std::io::stdin().is_terminal() {
         let (question, answer) = (std::io::stderr(), std::io::stdin().lock());
         if !is_sure(ids.len(), question, answer) {
             return Err(Failure::Refused("nothing was discarded".to_owned()));
         }
     }
-    give(DISCARD, &ids, &remote, arguments.asking.json)
+    give(DISCARD, &ids, &remote, chosen.asking.json)
 }
 
 /// Asks the person at the terminal; silence is a no.

@@ -2,10 +2,8 @@
 
 use clap::Args;
 
-use super::which::{Order, Which, give};
+use super::which::{Chosen, Order, give};
 use crate::app::Failure;
-use crate::commands::remote::{AdminListener, Asking};
-use crate::commands::settings;
 
 const HELP: &str = concat!(
     "\
@@ -31,11 +29,7 @@ const RETRY: Order = Order {
 #[command(after_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
-    which: Which,
-    #[command(flatten)]
-    listener: AdminListener,
-    #[command(flatten)]
-    asking: Asking,
+    chosen: Chosen,
 }
 
 /// Retries them, one after the other.
@@ -43,9 +37,7 @@ pub struct Arguments {
 /// # Errors
 /// When one of them cannot be retried.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = settings()?;
-    let patience = arguments.asking.patience();
-    let remote = arguments.listener.open(&config, patience)?;
-    let ids = arguments.which.ids(&remote)?;
-    give(RETRY, &ids, &remote, arguments.asking.json)
+    let chosen = &arguments.chosen;
+    let (remote, ids) = chosen.open()?;
+    give(RETRY, &ids, &remote, chosen.asking.json)
 }

@@ -10,7 +10,8 @@ use crate::app::Failure;
 use crate::commands::output::print_line;
 use crate::commands::page::{Listing, Paging};
 use crate::commands::refusal::{detail, refused};
-use crate::commands::remote::Remote;
+use crate::commands::remote::{AdminListener, Asking, Remote};
+use crate::commands::settings;
 
 /// Most rows that the daemon tells at a time.
 const PAGE: u64 = 1000;
@@ -28,6 +29,26 @@ pub struct Which {
     /// All that were given up to this destination: mail, webhook, …, or one such as webhook:club
     #[arg(long)]
     destination: Option<String>,
+}
+
+/// The arguments of an order: which deliveries, and whom to ask.
+#[derive(Debug, Args)]
+pub struct Chosen {
+    #[command(flatten)]
+    pub which: Which,
+    #[command(flatten)]
+    listener: AdminListener,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+impl Chosen {
+    /// The daemon, and the ids that are meant.
+    pub fn open(&self) -> Result<(Remote, Vec<u64>), Failure> {
+        let remote = self.listener.open(&settings()?, self.asking.patience())?;
+        let ids = self.which.ids(&remote)?;
+        Ok((remote, ids))
+    }
 }
 
 /// What is done with each.

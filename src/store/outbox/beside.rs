@@ -9,10 +9,19 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::NewDelivery;
-use super::work::{TRIED, end, forget_if_old, lossy, under_new_id};
+use super::succession::under_new_id;
+use super::work::{TRIED, end, forget_if_old, lossy};
 use crate::domain::delivery::{DIGEST, Lane, MESSAGE};
 use crate::domain::notify::{OpenDigest, Stored};
 use crate::store::error::StoreError;
+
+/// The digests that wait for a reader. Kinds stand in it as they are, or its index is not used.
+pub(in crate::store) const DIGESTS: &str = "SELECT id FROM outbox WHERE feed = ?1 \
+    AND destination = ?2 AND recipient = ?3 AND kind = 'digest' AND state = 'pending' ORDER BY id";
+
+/// The messages that do, each with its match.
+pub(in crate::store) const MESSAGES: &str = "SELECT id, match_id FROM outbox WHERE feed = ?1 \
+    AND destination = ?2 AND recipient = ?3 AND kind = 'message' AND state = 'pending' ORDER BY id";
 
 /// The digest as it waits.
 struct Waiting {
@@ -55,21 +64,18 @@ fn of_reader(
     (feed, lane, recipient): (&str, &str, &str),
     now: f64,
 ) -> Result<usize, StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT id FROM outbox WHERE feed = ?1 AND destination = ?2 AND match_id = 0 \
-         AND recipient = ?3 AND kind = ?4 AND state = 'pending' ORDER BY id",
-    )?;
-    let digests = statement.query_map(params![feed, lane, recipient, DIGEST], |row| row.get(0))?;
+    let mut statement = tx.prepare_cached(DIGESTS)?;
+    let digests = statement.query_map(params![feed, lane, recipient], |row| row.get(0))?;
     let digests: Vec<i64> = digests.collect::<Result<_, _>>()?;
     let mut superseded = 0;
     for id in digests {
-        superseded += digest(tx, id, now)?;
+        superseded += give_away(tx, id, now)?;
     }
     Ok(superseded)
 }
 
 /// The same for the reader of an entry that waits again.
-pub(super) fn again(tx: &Connection, id: i64, now: f64) -> Result<(), StoreError> {
+pub(super) fn sort_out_for_reader_of(tx: &Connection, id: i64, now: f64) -> Result<(), StoreError> {
     let reader = tx
         .prepare_cached(
             "SELECT feed, destination, recipient FROM outbox \
@@ -88,7 +94,7 @@ pub(super) fn again(tx: &Connection, id: i64, now: f64) -> Result<(), StoreError
 
 /// Has this digest, which is to be told, give away what messages that wait tell. Returns how many
 /// entries are superseded by that.
-pub(super) fn digest(tx: &Connection, id: i64, now: f64) -> Result<usize, StoreError> {
+pub(super) fn give_away(tx: &Connection, id: i64, now: f64) -> Result<usize, StoreError> {
     let Some(waiting) = read(tx, id)? else {
         return Ok(0);
     };
@@ -151,11 +157,8 @@ fn read(tx: &Connection, id: i64) -> Result<Option<Waiting>, StoreError> {
 
 /// Messages that wait for the same reader, each with its match.
 fn beside(tx: &Connection, digest: &Waiting) -> Result<Vec<(i64, i64)>, StoreError> {
-    let mut statement = tx.prepare_cached(
-        "SELECT id, match_id FROM outbox WHERE feed = ?1 AND destination = ?2 \
-         AND recipient = ?3 AND kind = ?4 AND state = 'pending' ORDER BY id",
-    )?;
-    let reader = params![digest.feed, digest.lane, digest.recipient, MESSAGE];
+    let mut statement = tx.prepare_cached(MESSAGES)?;
+    let reader = params![digest.feed, digest.lane, digest.recipient];
     let rows = statement.query_map(reader, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -3,6 +3,7 @@
 
 mod beside;
 mod query;
+mod succession;
 mod work;
 
 use std::collections::HashMap;
@@ -270,7 +271,7 @@ impl Store {
                 }
             }
             let insert = |one: &NewDelivery| {
-                let count = work::insert(tx, &feed, &origin, one)?;
+                let count = insert(tx, &feed, &origin, one)?;
                 Ok((one.lane.kind, count))
             };
             deliveries.iter().map(insert).collect()
@@ -426,7 +427,10 @@ impl Store {
 const KEPT_AVATARS: i64 = 200;
 
 pub(super) use beside::sort_out;
-pub(super) use work::{forget, insert};
+pub(super) use succession::insert;
+pub(super) use work::forget;
 
 #[cfg(test)]
-pub(super) use {query::COUNTS, work::FIRST_OF_ITS_MATCH, work::IN_TURN};
+pub(super) use {
+    beside::DIGESTS, beside::MESSAGES, query::COUNTS, work::FIRST_OF_ITS_MATCH, work::IN_TURN,
+};

@@ -1,7 +1,5 @@
 //! What nobody is to have any more is discarded: by the command, and by the administration.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::{ask, run, told};
@@ -81,17 +79,7 @@ async fn what_is_under_way_or_over_cannot_be_discarded() {
     drive.mood(Mood::Hangs);
     let daemon = Daemon::start_with_drive(&drive.url()).await;
     daemon.look(list(&[a_match(1)])).await;
-    let under_way = async {
-        loop {
-            let rows = daemon.deliveries().await;
-            if let Some(row) = rows.iter().find(|row| is("running")(row)) {
-                return row["id"].as_i64().unwrap();
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(20), under_way).await;
-    let id = waited.expect("an upload is under way");
+    let id = daemon.await_under_way().await;
     let order = format!("/deliveries/{id}/discard");
     let (status, problem) = daemon.command(&order).await;
     assert_eq!(status, 409, "{problem}");

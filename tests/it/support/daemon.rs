@@ -363,6 +363,19 @@ impl Daemon {
         }
     }
 
+    /// Waits until an attempt is under way; the id of its delivery.
+    pub async fn await_under_way(&self) -> i64 {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let all = self.deliveries().await;
+            if let Some(row) = all.iter().find(|row| row["state"] == "running") {
+                return row["id"].as_i64().expect("an id");
+            }
+            assert!(Instant::now() < deadline, "nothing is under way: {all:#?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// The matches for which one cycle makes files, once all of them are stored.
     pub async fn delivered(&self, id: &str) -> BTreeSet<i64> {
         let deadline = Instant::now() + Duration::from_mins(1);
