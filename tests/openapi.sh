@@ -46,9 +46,10 @@ start() {
     daemon=$!
 }
 
-# ask SCHEMA OPTION…: what it finds is a failure.
+# ask SCHEMA OPTION…: what it finds is a failure. One worker: Python 3.11 counts the depth of its parser for all
+# threads together, and fails now and then where two of them parse.
 ask() {
-    (cd "$work" && schemathesis run "$@" --checks all --max-examples "$examples" --seed "$seed" --workers 2 \
+    (cd "$work" && schemathesis run "$@" --checks all --max-examples "$examples" --seed "$seed" --workers 1 \
         --warnings off --no-color >"$work/told" 2>&1) || {
         cat "$work/told" >&2
         return 1
