@@ -21,8 +21,9 @@ const MODES: Form = Form {
 const TABLE: Form = Form {
     expected: "TOML: for each secret a table [[secret]] with label, value or file, and if wanted \
                not_before and not_after",
-    example: "[[secret]] label = \"autumn\" file = \"/run/secrets/autumn\" \
-              not_after = 2027-01-01T00:00:00Z",
+    // On one line, and TOML even so.
+    example: "secret = [{ label = \"autumn\", file = \"/run/secrets/autumn\", \
+              not_after = 2027-01-01T00:00:00Z }]",
 };
 
 pub(super) fn read(from: &mut Reader<'_>) -> Auth {

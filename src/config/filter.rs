@@ -7,8 +7,9 @@ const NAME: &str = "FILTERS";
 const TABLE: Form = Form {
     expected: "TOML: for each rule a table [[rule]] with name, when (a condition in CEL) and then \
                (trigger, ignore or refuse), and if wanted default above them",
-    example: "[[rule]] name = \"ping\" when = \"headers['x-github-event'] == 'ping'\" \
-              then = \"ignore\"",
+    // On one line, and TOML even so.
+    example: "rule = [{ name = \"ping\", when = \"headers['x-github-event'] == 'ping'\", \
+              then = \"ignore\" }]",
 };
 const FILE: Form = Form {
     expected: "the path of a readable file with rules",
@@ -68,7 +69,10 @@ fn parse(text: &str) -> Result<Filters, Vec<String>> {
     let mut drafts = Vec::new();
     for (n, rule) in rules.into_iter().enumerate() {
         match draft(rule) {
-            Ok(draft) => drafts.push(draft),
+            Ok((draft, problem)) => {
+                drafts.push(draft);
+                problems.extend(problem.map(|problem| format!("rule {}: {problem}", n + 1)));
+            }
             Err(problem) => problems.push(format!("rule {}: {problem}", n + 1)),
         }
     }
@@ -82,7 +86,8 @@ fn parse(text: &str) -> Result<Filters, Vec<String>> {
     }
 }
 
-fn draft(rule: toml::Value) -> Result<Draft, String> {
+/// A rule, and what is wrong with it although its condition can be looked at.
+fn draft(rule: toml::Value) -> Result<(Draft, Option<String>), String> {
     let toml::Value::Table(mut rule) = rule else {
         return Err("is no table".to_owned());
     };
@@ -95,12 +100,15 @@ fn draft(rule: toml::Value) -> Result<Draft, String> {
     if let Some(key) = rule.keys().next() {
         return Err(format!("{key} is not known"));
     }
-    match Action::from_label(&then) {
-        Some(then) => Ok(Draft { name, when, then }),
-        None => Err(format!(
+    let action = Action::from_label(&then);
+    let problem = match action {
+        Some(_) => None,
+        None => Some(format!(
             "then is {then:?}; it must be trigger, ignore or refuse"
         )),
-    }
+    };
+    let then = action.unwrap_or(Action::Refuse);
+    Ok((Draft { name, when, then }, problem))
 }
 
 fn action(value: &toml::Value) -> Option<Action> {
@@ -206,6 +214,9 @@ mod tests {
             GOOD.replace("true", "x")
         );
         assert_eq!(problems(&several).len(), 4, "{:?}", problems(&several));
+        let both = GOOD.replace("true", "x").replace("refuse", "go");
+        assert_eq!(problems(&both).len(), 2, "{:?}", problems(&both));
+        assert!(!load(&[("FILTERS", TABLE.example)]).let_all_through());
     }
 
     #[test]

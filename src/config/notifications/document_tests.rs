@@ -29,6 +29,7 @@ fn each(cases: &[(&str, &str)]) {
 #[test]
 fn the_document_as_a_whole() {
     assert_eq!(problems(AROUND), [""; 0]);
+    assert_eq!(problems(super::DOCUMENT.example), [""; 0]);
     let one = |document: &str| {
         let found = problems(document);
         assert_eq!(found.len(), 1, "{found:?}");

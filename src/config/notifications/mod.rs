@@ -39,8 +39,8 @@ const LEGACY: &str = "STAKEHOLDERS_FILE";
 const DOCUMENT: Form = Form {
     expected: "TOML: [smtp], and as many [[channel]], [[stakeholder]], [[group]] and [[rule]] as wanted; \
                docs/notifications.md has a whole example",
-    example: "[[channel]] name = \"ops\" kind = \"ntfy\" topic = \"referees\" [[stakeholder]] id = \"anna\" \
-              role = \"coordinator\" channels = [\"ops\"]",
+    // On one line, and TOML even so.
+    example: "channel = [{ name = \"ops\", kind = \"ntfy\", topic = \"referees\" }]",
 };
 const FILE: Form = Form {
     expected: "the path of a readable file with channels, stakeholders and rules",

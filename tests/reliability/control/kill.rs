@@ -117,7 +117,7 @@ const EARLY_END: &[Edit] = &[Edit {
 
 /// A message takes the place of an older one that was not sent, without what that one had to tell.
 const UNTOLD: &[Edit] = &[Edit {
-    file: "src/store/outbox/work.rs",
+    file: "src/store/outbox/succession.rs",
     text: "            let told = merged(older, new)",
     replacement: "            let older = if WEAK { Vec::new() } else { older };
             let told = merged(older, new)",
