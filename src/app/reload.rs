@@ -140,7 +140,7 @@ impl Reloader {
             return Err(format!("{fixed} can change only with a restart"));
         }
         if !changed.is_empty() {
-            for warning in &config.warnings {
+            for warning in config.public_warnings() {
                 tracing::warn!("{warning}");
             }
         }

@@ -13,6 +13,7 @@ pub fn run() -> Result<(), Failure> {
     let warnings = config
         .warnings
         .iter()
+        .chain(&config.private_warnings)
         .map(|warning| format!("warning: {warning}\n"));
     print(&format!(
         "{}{}",

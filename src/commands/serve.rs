@@ -28,7 +28,7 @@ pub fn run(accept_empty_baseline: bool) -> Result<(), Failure> {
     let config = Arc::new(config);
     let metrics = Arc::new(Metrics::new());
     let telemetry = telemetry::start(&config, &metrics)?;
-    for warning in &config.warnings {
+    for warning in config.public_warnings() {
         tracing::warn!("{warning}");
     }
     let asked = shutdown::on_signals(Hangup::Counted).context("cannot listen for signals")?;

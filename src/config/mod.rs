@@ -107,8 +107,11 @@ pub struct Config {
     pub probe_interval: Duration,
     /// For how long something has to be wrong before people are told.
     pub alert_after: Duration,
-    /// What is odd, for the log.
+    /// What is odd; names nobody, see [`public_warnings`](Self::public_warnings).
     pub warnings: Vec<String>,
+    /// What is odd about who is told and how: it names stakeholders, whose ids may be people's names, and is
+    /// for whoever has the settings.
+    pub private_warnings: Vec<String>,
     settings: Vec<Setting>,
     files: Vec<PathBuf>,
 }
@@ -214,6 +217,7 @@ impl Config {
             alert_after: from.seconds("ALERT_AFTER_SECONDS", 300, 0..=86_400, patience),
             mode,
             warnings: Vec::new(),
+            private_warnings: Vec::new(),
             settings: Vec::new(),
             files: Vec::new(),
         };
@@ -230,10 +234,27 @@ impl Config {
             ));
         }
         config.warnings = from.warnings;
+        config.private_warnings = from.private_warnings;
         config.settings = from.settings;
         config.files = source.files();
         config.files.extend(from.files);
         Ok(config)
+    }
+
+    /// What is odd, for the log and for everybody: of what names people only how much there is, and where
+    /// it is told.
+    #[must_use]
+    pub fn public_warnings(&self) -> Vec<String> {
+        let hint = match self.private_warnings.len() {
+            0 => return self.warnings.clone(),
+            1 => {
+                "one thing about stakeholders or channels is odd: check-config tells it".to_owned()
+            }
+            count => format!(
+                "{count} things about stakeholders or channels are odd: check-config tells them"
+            ),
+        };
+        [&self.warnings[..], &[hint]].concat()
     }
 
     fn check_addresses(&self, from: &mut Reader<'_>) {

@@ -70,6 +70,8 @@ pub struct Reader<'a> {
     pub mistakes: Vec<Mistake>,
     /// What is odd so far.
     pub warnings: Vec<String>,
+    /// See [`Config::private_warnings`](super::Config::private_warnings).
+    pub private_warnings: Vec<String>,
     /// The files that settings name and that were read.
     pub files: Vec<PathBuf>,
 }
@@ -83,6 +85,7 @@ impl<'a> Reader<'a> {
             settings: vec![],
             mistakes: source.mistakes.clone(),
             warnings: vec![],
+            private_warnings: vec![],
             files: vec![],
         }
     }

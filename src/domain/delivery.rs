@@ -70,6 +70,10 @@ pub const MESSAGE: &str = "message";
 /// A message to a person about what was gathered over a time.
 pub const DIGEST: &str = "digest";
 
+/// A message to an operator about what was given up. One that is given up itself is nothing that such
+/// a message should tell of.
+pub const DEAD_LETTERS_ALERT: &str = "alert_dead_letters";
+
 /// What deliveries of this kind do with older ones.
 #[must_use]
 pub fn succession(kind: &str) -> Succession {

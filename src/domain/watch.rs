@@ -30,7 +30,7 @@ pub struct Watch {
     pub is_open: bool,
     /// Since when what they were told of is wrong.
     pub open_since: Option<f64>,
-    /// How much there was of it when they were told, with what telling it may add.
+    /// The least that there was of it since they were told.
     #[serde(default)]
     pub extent: u64,
 }
@@ -84,11 +84,13 @@ impl Watch {
     }
 
     /// What it is when there is so much of what is wrong: people are told again of what has grown
-    /// since, and was left to itself for a while.
+    /// since, and was left to itself for a while. What somebody did away with meanwhile does not make
+    /// room for as much that is new.
     #[must_use]
     pub fn grown(mut self, extent: u64, now: f64) -> Self {
         let is_cool = self.told.is_none_or(|told| now - told >= COOLDOWN);
         self.is_open &= !(is_cool && extent > self.extent);
+        self.extent = self.extent.min(extent);
         self
     }
 
@@ -237,6 +239,18 @@ mod tests {
             r#"{"wrong_since":1,"right_since":null,"told":1,"is_open":true,"open_since":1}"#;
         let read: Watch = serde_json::from_str(older).unwrap();
         assert!(read.is_open && read.extent == 0);
+    }
+
+    #[test]
+    fn what_is_new_after_some_of_it_was_done_away_with_is_told() {
+        let (watch, _) = Watch::default().looked(true, 0.0, AT_ONCE);
+        let watch = Watch { extent: 5, ..watch };
+        let fewer = watch.grown(2, 10.0);
+        assert_eq!(fewer.looked(true, 10.0, AT_ONCE).1, None, "nothing is new");
+        let more = fewer.grown(4, 20.0);
+        assert_eq!(more.looked(true, 20.0, AT_ONCE).1, None, "soon after");
+        let later = more.grown(4, COOLDOWN).looked(true, COOLDOWN, AT_ONCE).1;
+        assert_eq!(later, Some(News::Wrong { since: 0.0 }));
     }
 
     #[test]

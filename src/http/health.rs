@@ -122,7 +122,7 @@ fn warnings(site: &Site, config: &Config) -> Vec<String> {
         )),
         Ending::Unknown | Ending::Well => None,
     };
-    let settings = config.warnings.iter().cloned();
+    let settings = config.public_warnings().into_iter();
     settings.chain(shut).chain(failed).collect()
 }
 

@@ -22,6 +22,9 @@ pub(super) struct Condition {
     pub urgency: Priority,
     /// How many things it is about.
     pub count: Option<u64>,
+    /// How many of them people have to be told of: messages about it that cannot be delivered are nothing
+    /// new.
+    pub extent: u64,
     /// One sentence without personal data.
     pub detail: String,
 }
@@ -34,6 +37,7 @@ impl Condition {
             is_wrong,
             urgency,
             count: None,
+            extent: 0,
             detail: String::new(),
         }
     }
@@ -51,6 +55,11 @@ pub(super) fn name_of(kind: AlertKind, subject: Option<&str>) -> String {
     }
 }
 
+/// The kind of an entry of the outbox about something of this name.
+fn entry_kind(name: &str) -> String {
+    format!("alert_{name}")
+}
+
 /// The messages about this, as entries of the outbox. A newer one about the same takes the place of one
 /// that waits.
 pub(super) fn deliveries(
@@ -60,7 +69,7 @@ pub(super) fn deliveries(
     now: Timestamp,
     is_on_redis: bool,
 ) -> Vec<NewDelivery> {
-    let kind = format!("alert_{}", name_of(news.kind, news.subject.as_deref()));
+    let kind = entry_kind(&name_of(news.kind, news.subject.as_deref()));
     let notices = routing.alert(urgency, now).into_iter();
     let redis = is_on_redis.then(|| AlertNotice {
         channel: Lane::from(Destination::Redis),
@@ -83,4 +92,16 @@ pub(super) fn deliveries(
         }
     };
     notices.chain(redis).map(delivery).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::DEAD_LETTERS_ALERT;
+
+    #[test]
+    fn the_store_knows_messages_about_dead_letters() {
+        let name = name_of(AlertKind::DeadLetters, None);
+        assert_eq!(entry_kind(&name), DEAD_LETTERS_ALERT);
+    }
 }

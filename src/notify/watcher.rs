@@ -17,7 +17,7 @@ use crate::domain::routing::Routing;
 use crate::domain::watch::{Lasting, News, Watch};
 use crate::health::Health;
 use crate::shutdown::raised;
-use crate::store::{Store, StoreError};
+use crate::store::{DeadLetters, Store, StoreError};
 use crate::telemetry::labels::{Dependency, ErrorKind};
 
 /// Between two looks at most.
@@ -156,7 +156,7 @@ impl Watcher {
             let known = watches.get(&name).copied();
             let before = known.unwrap_or_default();
             let lasting = self.lasting(condition.kind, looks);
-            let grown = before.grown(condition.count.unwrap_or_default(), now);
+            let grown = before.grown(condition.extent, now);
             let (mut after, news) = grown.looked(condition.is_wrong, now, lasting);
             if let Some(news) = news {
                 self.tell(&condition, news, &name, &mut after).await?;
@@ -170,7 +170,7 @@ impl Watcher {
             let has_note = before.told.is_some() || looks == Looks::OnceARun;
             if is_over && known.is_some() && has_note {
                 self.note(&name, None).await?;
-            } else if !is_over && looks == Looks::OnceARun && after != before && news.is_none() {
+            } else if !is_over && news.is_none() && is_to_keep(&before, &after, looks) {
                 self.note(&name, Some(after)).await?;
             }
         }
@@ -223,12 +223,14 @@ impl Watcher {
         } else {
             Priority::Medium
         };
+        let dead = match count {
+            0 => Vec::new(),
+            _ => self.store.dead_letters().await?,
+        };
         conditions.push(Condition {
             count: Some(count as u64),
-            detail: match count {
-                0 => String::new(),
-                _ => given_up(&self.store.dead_letters().await?),
-            },
+            extent: dead.iter().map(|one| one.count - one.about_such).sum(),
+            detail: given_up(&dead),
             ..Condition::of(AlertKind::DeadLetters, urgency, count > 0)
         });
         Ok(conditions)
@@ -308,8 +310,7 @@ impl Watcher {
         let is_on_redis = self.destinations.redis.is_some();
         let told = deliveries(&self.routing, &news, urgency, self.clock.now(), is_on_redis);
         let (kind, count) = (condition.kind.label(), told.len());
-        // Those of these messages that are given up are nothing new.
-        after.extent = condition.count.unwrap_or_default() + count as u64;
+        after.extent = condition.extent;
         let note = serde_json::to_string(&*after).unwrap_or_default();
         let now = (self.clock.unix(), self.clock.steady());
         self.store
@@ -329,19 +330,30 @@ impl Watcher {
     }
 }
 
+/// Whether the next run has to know what a look has found, and people were not told.
+fn is_to_keep(before: &Watch, after: &Watch, looks: Looks) -> bool {
+    match looks {
+        Looks::OnceARun => after != before,
+        Looks::Steadily => after.is_open && after.extent < before.extent,
+    }
+}
+
 fn held_back(lane: &Lane, cause: Option<String>) -> String {
     let cause = cause.unwrap_or_else(|| "it seems to be down".to_owned());
     format!("Deliveries to {lane} are held back: {cause}.")
 }
 
 /// Where to, and what to do about it: how many there are is told beside it.
-fn given_up(dead: &[(String, u64)]) -> String {
+fn given_up(dead: &[DeadLetters]) -> String {
+    if dead.is_empty() {
+        return String::new();
+    }
     let (named, others) = dead.split_at(dead.len().min(NAMED));
     let mut lanes: Vec<String> = named
         .iter()
-        .map(|(lane, count)| format!("{count} to {lane}"))
+        .map(|one| format!("{} to {}", one.count, one.lane))
         .collect();
-    let others: u64 = others.iter().map(|(_, count)| count).sum();
+    let others: u64 = others.iter().map(|one| one.count).sum();
     if others > 0 {
         lanes.push(format!("{others} to others"));
     }
@@ -380,7 +392,11 @@ mod tests {
         ];
         let dead: Vec<_> = (1..)
             .zip(lanes)
-            .map(|(n, lane)| (lane.to_owned(), n))
+            .map(|(count, lane)| DeadLetters {
+                lane: lane.to_owned(),
+                count,
+                about_such: 0,
+            })
             .collect();
         let told = given_up(&dead[..1]);
         assert!(told.contains("a person: 1 to assets. "), "{told}");

@@ -35,7 +35,8 @@ pub use cycles::{Committed, CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite
 pub use error::{OpenError, StoreError};
 pub use export::{Draft, ExportError, Exporter, Prepared};
 pub use outbox::{
-    Claimed, DeliveryQuery, DeliveryRow, Discard, NewDelivery, OutboxCount, Portion, Settlement,
+    Claimed, DeadLetters, DeliveryQuery, DeliveryRow, Discard, NewDelivery, OutboxCount, Portion,
+    Settlement,
 };
 pub use reader::Audience;
 pub use records::{ChangeQuery, ChangeRow, CycleRecord, Deliveries, RecordedChanges, trigger_data};

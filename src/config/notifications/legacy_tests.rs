@@ -73,7 +73,7 @@ fn a_file_as_the_service_writes_it() {
     let off = with(written("off"), |one| one["active"] = json!(false));
     let file = json!({"version": "1.0", "stakeholders": [written("anna"), bare, off]});
     let config = good(SMTP, &file);
-    assert_eq!(config.warnings, [""; 0]);
+    assert_eq!(config.private_warnings, [""; 0]);
     let routing = &config.notifications.routing;
     let anna = routing.stakeholder("anna").unwrap();
     assert_eq!(
@@ -154,8 +154,15 @@ fn a_file_like_the_template() {
                             [[rule]]\nname='r'\nnotify=['group:all']\n"
     );
     let config = good(&document, &file);
-    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
-    assert!(config.warnings[0].starts_with("STAKEHOLDERS_FILE: notification_rules is left out"));
+    assert_eq!(
+        config.private_warnings.len(),
+        1,
+        "{:?}",
+        config.private_warnings
+    );
+    assert!(
+        config.private_warnings[0].starts_with("STAKEHOLDERS_FILE: notification_rules is left out")
+    );
     let routing = &config.notifications.routing;
     let anna = routing.stakeholder("anna").unwrap();
     assert_eq!(
@@ -207,7 +214,7 @@ fn an_address_that_is_a_url_is_a_channel_that_all_who_have_it_share() {
     assert_eq!(of("dan"), "dan.webhook");
     assert_eq!(of("eva"), "");
     assert_eq!(config.notifications.channels.len(), 3);
-    let told = config.warnings.join("\n");
+    let told = config.private_warnings.join("\n");
     assert!(
         told.contains("stakeholder eva: cannot be told by \"sms\""),
         "{told}"
@@ -240,9 +247,14 @@ fn those_whom_nothing_reaches_are_told_nothing() {
     let expected = "STAKEHOLDERS_FILE: stakeholder bare has no address that can be used, and is told \
                     nothing";
     assert_eq!(
-        alone.warnings,
+        alone.private_warnings,
         [expected],
         "who is not active is meant not to be told"
+    );
+    let public = alone.public_warnings();
+    assert_eq!(
+        public,
+        ["one thing about stakeholders or channels is odd: check-config tells it"]
     );
     let many = (0..12).map(|n| {
         with(written(&format!("p{n}")), |one| {
@@ -251,7 +263,7 @@ fn those_whom_nothing_reaches_are_told_nothing() {
     });
     let many: Vec<_> = many.collect();
     let told = good(SMTP, &json!({"stakeholders": many}))
-        .warnings
+        .private_warnings
         .join("\n");
     assert!(
         told.contains("12 stakeholders") && told.contains("p8, p9 and 2 more\n"),
@@ -260,7 +272,7 @@ fn those_whom_nothing_reaches_are_told_nothing() {
     let config = good(SMTP, &json!({"stakeholders": [bare, off, written("anna")]}));
     let expected = "STAKEHOLDERS_FILE: 2 stakeholders have no address that can be used, and are told \
                     nothing: bare, off";
-    assert_eq!(config.warnings, [expected]);
+    assert_eq!(config.private_warnings, [expected]);
     let is_active = |id: &str| {
         config
             .notifications

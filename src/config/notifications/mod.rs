@@ -151,7 +151,7 @@ impl NotificationsConfig {
             )
         });
         let odd = self.routing.oddities().into_iter().chain(unsigned);
-        from.warnings
+        from.private_warnings
             .extend(odd.map(|odd| format!("{name}: {odd}")));
     }
 }
@@ -219,7 +219,7 @@ impl Document {
             from.mistake(&place, &problem, STAKEHOLDERS);
         }
         let warnings = legacy.warnings.into_iter();
-        from.warnings
+        from.private_warnings
             .extend(warnings.map(|odd| format!("{LEGACY}: {odd}")));
         let (names, channels): (Vec<_>, Vec<_>) = legacy.channels.into_iter().unzip();
         self.names.extend(names);

@@ -275,7 +275,7 @@ fn nothing_secret_and_nobodys_address_is_shown() {
     let shown = format!(
         "{}{config:?}{:?}",
         config.effective_table(),
-        config.warnings
+        (&config.warnings, &config.private_warnings)
     );
     for hidden in SECRETS.iter().chain(&["@example.org", "Kanarievinge"]) {
         assert!(!shown.contains(hidden), "{hidden}: {shown}");
@@ -393,7 +393,7 @@ fn without_settings_nobody_is_told() {
     let config = load(&[]).unwrap();
     assert!(config.notifications.routing.is_empty());
     assert!(config.notifications.routing.channels().is_empty());
-    assert!(config.warnings.is_empty());
+    assert!(config.public_warnings().is_empty());
 }
 
 #[test]
@@ -401,9 +401,14 @@ fn what_is_odd_is_a_warning() {
     let document = "[[channel]]\nname='hook'\nkind='webhook'\nurl='https://b.example'\n\
                     [[stakeholder]]\nid='anna'\nrole='referee'\nchannels='hook'\n\
                     [[channel]]\nname='spare'\nkind='ntfy'\ntopic='t'\n";
-    let warnings = load(&[(NAME, document)]).unwrap().warnings;
+    let config = load(&[(NAME, document)]).unwrap();
     assert_eq!(
-        warnings,
+        config.public_warnings(),
+        ["3 things about stakeholders or channels are odd: check-config tells them"],
+        "an id may be somebody's name"
+    );
+    assert_eq!(
+        config.private_warnings,
         [
             "NOTIFICATIONS: channel spare: nobody uses it",
             "NOTIFICATIONS: stakeholder anna: is a referee with none of referee_id, person_id and \
@@ -450,7 +455,7 @@ fn the_example_in_the_documentation_is_accepted_and_odd_in_nothing() {
     let secrets = format!("{}/", folder.path().display());
     let document = example.replace("/run/secrets/", &secrets);
     let config = load(&[(NAME, &document)]).unwrap();
-    assert_eq!(config.warnings, [""; 0]);
+    assert_eq!(config.public_warnings(), [""; 0]);
     let summary = config.notifications.summary();
     assert_eq!(summary, "5 stakeholders, 4 channels, 2 rules");
     assert!(page.contains("1,000 stakeholders, 100 channels, 200 groups and 200 rules"));

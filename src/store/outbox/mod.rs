@@ -171,6 +171,17 @@ pub struct OutboxCount {
     pub oldest: f64,
 }
 
+/// What was given up for one destination and waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Where to: a lane's key.
+    pub lane: String,
+    /// How many.
+    pub count: u64,
+    /// How many of them only tell operators of dead letters.
+    pub about_such: u64,
+}
+
 /// Which deliveries are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryQuery {
@@ -354,11 +365,11 @@ impl Store {
         self.read(query::counts).await
     }
 
-    /// How many deliveries wait for a person, by destination: a lane's key each, in order.
+    /// How many deliveries wait for a person, by destination and in the order of its key.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn dead_letters(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetters>, StoreError> {
         self.read(query::dead_letters).await
     }
 

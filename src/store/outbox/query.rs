@@ -4,8 +4,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::work::{attempts, lossy, lossy_or_none};
-use super::{DeliveryQuery, DeliveryRow, OutboxCount};
-use crate::domain::delivery::{DeliveryState, Lane};
+use super::{DeadLetters, DeliveryQuery, DeliveryRow, OutboxCount};
+use crate::domain::delivery::{DEAD_LETTERS_ALERT, DeliveryState, Lane};
 use crate::store::error::StoreError;
 
 pub(super) const DELIVERY: &str = "SELECT id, destination, match_id, kind, processing_id, state, attempts, \
@@ -68,14 +68,20 @@ pub(in crate::store) const COUNTS: &str = "SELECT destination, state, count(*), 
     min(max(created, coalesce(not_before, 0))), sum(priority = 'critical') FROM outbox WHERE feed = ?1 GROUP BY destination, state";
 
 /// What is damaged belongs to no destination that could be told of.
-pub(super) fn dead_letters(c: &Connection, feed: &str) -> Result<Vec<(String, u64)>, StoreError> {
+pub(super) fn dead_letters(c: &Connection, feed: &str) -> Result<Vec<DeadLetters>, StoreError> {
     let mut statement = c.prepare_cached(
-        "SELECT destination, count(*) FROM outbox WHERE feed = ?1 AND state = 'dead' \
+        "SELECT destination, count(*), sum(kind = ?2) FROM outbox WHERE feed = ?1 AND state = 'dead' \
          GROUP BY destination ORDER BY destination",
     )?;
-    let rows = statement.query_map([feed], |row| Ok((lossy(row.get_ref(0)?), row.get(1)?)))?;
-    let all: Vec<(String, u64)> = rows.collect::<Result<_, _>>()?;
-    let is_known = |(key, _): &(String, u64)| Lane::from_key(key).is_some();
+    let rows = statement.query_map([feed, DEAD_LETTERS_ALERT], |row| {
+        Ok(DeadLetters {
+            lane: lossy(row.get_ref(0)?),
+            count: row.get(1)?,
+            about_such: row.get(2)?,
+        })
+    })?;
+    let all: Vec<DeadLetters> = rows.collect::<Result<_, _>>()?;
+    let is_known = |one: &DeadLetters| Lane::from_key(&one.lane).is_some();
     Ok(all.into_iter().filter(is_known).collect())
 }
 

@@ -148,4 +148,4 @@ alert-dead_letters = { $count ->
    *[other] { $count } messages could not be delivered
 }
 alert-dead_letters-text = The program has stopped trying. Mend the cause and retry them by hand.
-alert-dead_letters-over = All messages are delivered
+alert-dead_letters-over = No messages that were given up are left

@@ -148,4 +148,4 @@ alert-dead_letters = { $count ->
    *[other] { $count } meddelanden kunde inte levereras
 }
 alert-dead_letters-text = Programmet har slutat försöka. Rätta felet och försök igen för hand.
-alert-dead_letters-over = Alla meddelanden är levererade
+alert-dead_letters-over = Inga meddelanden som gavs upp är kvar
