@@ -1,27 +1,23 @@
-//! How the neighbours are: asked in the background, so that no request waits for one.
+//! How the neighbours are: asked in the background, so that no request waits for one, and as the work
+//! with them finds them.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod prober;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub use prober::Prober;
 
 use crate::client::{Health as Probe, HealthStatus};
-use crate::clock::Clock;
 use crate::cycle::{Ending, Status};
 use crate::delivery::Destinations;
 use crate::domain::delivery::Destination;
-use crate::shutdown::raised;
 use crate::store::Store;
 use crate::telemetry::labels::Dependency;
 use crate::telemetry::metrics::Metrics;
-use crate::upstream::Upstream;
-
-/// Between two probes of a neighbour that did not answer well.
-const PROBE_WHEN_DOWN: Duration = Duration::from_secs(5);
-/// A probe that takes longer counts as unanswered.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How well something works, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -35,7 +31,7 @@ pub enum Level {
     Unhealthy,
 }
 
-/// How a neighbour was when it was last asked.
+/// How a neighbour is: as it answered when it was last asked, or worse if deliveries say so.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DependencyStatus {
     /// Its name in the contract.
@@ -45,102 +41,179 @@ pub struct DependencyStatus {
     pub status: &'static str,
     /// Milliseconds that the answer took.
     pub response_time_ms: Option<f64>,
-    /// What was wrong, without personal data.
+    /// What was wrong, or what deliveries found, without personal data.
     pub error: Option<String>,
     /// Unix seconds.
     pub last_checked: Option<f64>,
 }
 
-/// What the last probes found.
+/// What the last probe of a neighbour found.
+#[derive(Debug)]
+struct Probed {
+    dependency: Dependency,
+    /// When it was begun.
+    begun: Option<Instant>,
+    found: DependencyStatus,
+}
+
+/// What probes, looks at the list and deliveries found.
 #[derive(Debug)]
 pub struct Health {
-    dependencies: Mutex<Vec<(Dependency, DependencyStatus)>>,
+    probes: Mutex<Vec<Probed>>,
+    status: Arc<Status>,
+    destinations: Arc<Destinations>,
 }
 
 impl Health {
     /// Knows nothing yet of these neighbours.
     #[must_use]
-    pub fn new(dependencies: &[Dependency]) -> Self {
-        let unknown = |&dependency: &Dependency| {
-            let status = DependencyStatus {
+    pub fn new(
+        dependencies: &[Dependency],
+        status: Arc<Status>,
+        destinations: Arc<Destinations>,
+    ) -> Self {
+        let unknown = |&dependency: &Dependency| Probed {
+            dependency,
+            begun: None,
+            found: DependencyStatus {
                 name: dependency.label(),
                 status: "unknown",
                 response_time_ms: None,
                 error: None,
                 last_checked: None,
-            };
-            (dependency, status)
+            },
         };
         Self {
-            dependencies: Mutex::new(dependencies.iter().map(unknown).collect()),
+            probes: Mutex::new(dependencies.iter().map(unknown).collect()),
+            status,
+            destinations,
         }
     }
 
     /// Every neighbour.
     #[must_use]
     pub fn dependencies(&self) -> Vec<DependencyStatus> {
-        self.lock()
-            .iter()
-            .map(|(_, status)| status.clone())
-            .collect()
+        self.lock().iter().map(|one| self.judged(one)).collect()
     }
 
     /// How one neighbour is: `unknown` before its first answer, none if there is no such neighbour.
     #[must_use]
     pub fn status_of(&self, dependency: Dependency) -> Option<&'static str> {
-        let dependencies = self.lock();
-        let found = dependencies.iter().find(|(known, _)| *known == dependency);
-        found.map(|(_, status)| status.status)
+        let probes = self.lock();
+        let found = probes.iter().find(|one| one.dependency == dependency);
+        found.map(|one| self.judged(one).status)
+    }
+
+    /// Brings the figures up to date with what was found since the last probe.
+    pub fn show(&self, metrics: &Metrics) {
+        for one in self.lock().iter() {
+            let is_up = self.judged(one).status != "unhealthy";
+            metrics
+                .dependency_up
+                .set((one.dependency,), i64::from(is_up));
+            if let Some(ended) = self.looked_since(one) {
+                metrics
+                    .dependency_last_success_timestamp
+                    .set((one.dependency,), ended);
+            }
+        }
     }
 
     /// The service as a whole: without the list or the store it cannot do its job; without the
-    /// others what it makes waits in the outbox. `last` is how the last look at the list ended: a
-    /// probe does not log in.
+    /// others what it makes waits in the outbox. A probe does not log in: how the last look at the
+    /// list ended counts, too.
     #[must_use]
-    pub fn overall(&self, store: &Store, last: &Ending) -> Level {
-        self.of_probes(store).max(of_look(last))
+    pub fn overall(&self, store: &Store) -> Level {
+        let look = of_look(&self.status.ending());
+        self.of_dependencies(store).max(look)
     }
 
-    fn of_probes(&self, store: &Store) -> Level {
-        let list_is_down = |(dependency, status): &(Dependency, DependencyStatus)| {
-            *dependency == Dependency::ApiClient && status.status == "unhealthy"
-        };
-        let dependencies = self.lock();
-        if !store.is_writable() || dependencies.iter().any(list_is_down) {
-            return Level::Unhealthy;
-        }
-        let ailing = |status: &str| matches!(status, "unhealthy" | "degraded");
-        match dependencies.iter().any(|(_, status)| ailing(status.status)) {
-            true => Level::Degraded,
-            false => Level::Healthy,
+    fn of_dependencies(&self, store: &Store) -> Level {
+        let list = Dependency::ApiClient.label();
+        let dependencies = self.dependencies();
+        let mut ailing = dependencies.iter().filter(|one| rank(one.status) < BEST);
+        let is_list_down = |one: &DependencyStatus| one.name == list && rank(one.status) == WORST;
+        match ailing.next() {
+            _ if !store.is_writable() || dependencies.iter().any(is_list_down) => Level::Unhealthy,
+            Some(_) => Level::Degraded,
+            None => Level::Healthy,
         }
     }
 
-    /// Notes an answer; true if the neighbour is better than it was.
-    fn note(&self, dependency: Dependency, probe: &Probe, now: f64) -> bool {
-        let mut dependencies = self.lock();
-        let Some((_, status)) = dependencies
-            .iter_mut()
-            .find(|(known, _)| *known == dependency)
-        else {
+    /// A probe only knocks. Whether the door opens is found by those who have something to bring.
+    fn judged(&self, probed: &Probed) -> DependencyStatus {
+        let mut judged = probed.found.clone();
+        if let Some(ended) = self.looked_since(probed) {
+            judged.status = "healthy";
+            judged.response_time_ms = None;
+            judged.error = None;
+            judged.last_checked = Some(ended);
+        }
+        if let Some((status, why)) = self.found_by_deliveries(probed.dependency)
+            && rank(status) < rank(judged.status)
+        {
+            judged.status = status;
+            judged.error = Some(why);
+        }
+        judged
+    }
+
+    /// When a look at the list ended well, if no later probe knows better, Unix seconds. What the
+    /// service says itself that is wrong with it stands.
+    fn looked_since(&self, probed: &Probed) -> Option<f64> {
+        if probed.dependency != Dependency::ApiClient || probed.found.status == "degraded" {
+            return None;
+        }
+        let (at, ended) = self.status.looked_well()?;
+        probed.begun.is_none_or(|begun| begun < at).then_some(ended)
+    }
+
+    /// The worst of what deliveries by means of a neighbour found.
+    fn found_by_deliveries(&self, dependency: Dependency) -> Option<(&'static str, String)> {
+        let ways = self.destinations.lanes.iter();
+        let ours = ways.filter(|lane| waits_for(dependency).contains(&lane.kind));
+        let found = ours.filter_map(|lane| {
+            let finding = self.destinations.finding(lane)?;
+            // Of two services that a file takes the other may be to blame.
+            let is_to_blame = finding.service.is_none_or(|service| service == dependency);
+            let status = if finding.is_down {
+                "unhealthy"
+            } else {
+                "degraded"
+            };
+            is_to_blame.then(|| (status, format!("{lane}: {}", finding.why)))
+        });
+        found.min_by_key(|(status, _)| rank(status))
+    }
+
+    /// Notes an answer to a probe that was begun and has ended (Unix seconds) then; true if the
+    /// neighbour answers better than it did.
+    fn note(&self, dependency: Dependency, probe: &Probe, (begun, ended): (Instant, f64)) -> bool {
+        let mut probes = self.lock();
+        let Some(probed) = probes.iter_mut().find(|one| one.dependency == dependency) else {
             return false;
         };
-        let before = rank(status.status);
-        status.status = match probe.status {
+        let before = rank(probed.found.status);
+        probed.begun = Some(begun);
+        let found = &mut probed.found;
+        found.status = match probe.status {
             HealthStatus::Healthy => "healthy",
             HealthStatus::Degraded => "degraded",
             HealthStatus::Unhealthy => "unhealthy",
         };
-        status.response_time_ms = Some((probe.response_time.as_secs_f64() * 1e6).round() / 1e3);
-        status.error.clone_from(&probe.error);
-        status.last_checked = Some(now);
-        rank(status.status) > before
+        found.response_time_ms = Some((probe.response_time.as_secs_f64() * 1e6).round() / 1e3);
+        found.error.clone_from(&probe.error);
+        found.last_checked = Some(ended);
+        rank(found.status) > before
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Dependency, DependencyStatus)>> {
-        self.dependencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Which neighbours there are.
+    fn known(&self) -> Vec<Dependency> {
+        self.lock().iter().map(|one| one.dependency).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Probed>> {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,12 +226,17 @@ fn of_look(last: &Ending) -> Level {
     }
 }
 
+/// How a neighbour is that cannot be used.
+const WORST: u8 = 0;
+/// How one is that is well, as far as is known.
+const BEST: u8 = 2;
+
 /// How well a neighbour is; one that was not asked yet is as well as can be.
 fn rank(status: &str) -> u8 {
     match status {
-        "unhealthy" => 0,
+        "unhealthy" => WORST,
         "degraded" => 1,
-        _ => 2,
+        _ => BEST,
     }
 }
 
@@ -174,113 +252,5 @@ fn waits_for(dependency: Dependency) -> &'static [Destination] {
         Dependency::Discord => &[Destination::Discord],
         Dependency::Mail => &[Destination::Mail],
         Dependency::Ntfy => &[Destination::Ntfy],
-    }
-}
-
-/// Asks the neighbours, each at its own pace.
-#[derive(Debug)]
-pub struct Prober {
-    /// Where the answers go.
-    pub health: Arc<Health>,
-    /// The match list.
-    pub upstream: Upstream,
-    /// The services that deliveries go to.
-    pub destinations: Arc<Destinations>,
-    /// The durable state.
-    pub store: Store,
-    /// To wake the deliveries.
-    pub status: Arc<Status>,
-    /// The metrics.
-    pub metrics: Arc<Metrics>,
-    /// The wall clock.
-    pub clock: Clock,
-    /// Between two probes of a neighbour that is well.
-    pub interval: Duration,
-}
-
-impl Prober {
-    /// Probes until `stop` is set.
-    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let mut probes = tokio::task::JoinSet::new();
-        let dependencies: Vec<_> = self.health.lock().iter().map(|(one, _)| *one).collect();
-        for dependency in dependencies {
-            probes.spawn(Arc::clone(&self).watch(dependency));
-        }
-        probes.spawn(Arc::clone(&self).watch_store());
-        raised(&mut stop).await;
-    }
-
-    async fn watch(self: Arc<Self>, dependency: Dependency) {
-        loop {
-            let well = self.probe(dependency).await;
-            // Strangers' servers are asked less often.
-            let (well_pause, down_pause) = match dependency {
-                Dependency::Webhook | Dependency::Discord | Dependency::Mail | Dependency::Ntfy => {
-                    (self.interval * 4, self.interval)
-                }
-                _ => (self.interval, PROBE_WHEN_DOWN.min(self.interval)),
-            };
-            let pause = if well { well_pause } else { down_pause };
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    async fn probe(&self, dependency: Dependency) -> bool {
-        let asked = async {
-            match dependency {
-                Dependency::ApiClient => (self.upstream.probe().await, Vec::new()),
-                _ => self.destinations.probe(dependency).await,
-            }
-        };
-        let unanswered = || Probe {
-            status: HealthStatus::Unhealthy,
-            error: Some("no answer in time".to_owned()),
-            response_time: PROBE_TIMEOUT,
-        };
-        let (probe, back) = tokio::time::timeout(PROBE_TIMEOUT, asked)
-            .await
-            .unwrap_or_else(|_| (unanswered(), Vec::new()));
-        let well = probe.status != HealthStatus::Unhealthy;
-        let now = self.clock.unix();
-        self.metrics
-            .dependency_up
-            .set((dependency,), i64::from(well));
-        if well {
-            self.metrics
-                .dependency_last_success_timestamp
-                .set((dependency,), now);
-        }
-        for lane in &back {
-            self.destinations.breakers.answers_again(lane);
-            self.status.wake_deliveries();
-        }
-        if self.health.note(dependency, &probe, now) && back.is_empty() {
-            self.back(dependency);
-        }
-        well
-    }
-
-    /// What waits for a neighbour that is back is tried at once.
-    fn back(&self, dependency: Dependency) {
-        tracing::info!(
-            dependency = dependency.label(),
-            "{dependency} answers again"
-        );
-        for lane in &self.destinations.lanes {
-            if waits_for(dependency).contains(&lane.kind) {
-                self.destinations.breakers.answers_again(lane);
-            }
-        }
-        self.status.wake_deliveries();
-    }
-
-    /// A disk that has space again is noticed without a trigger.
-    async fn watch_store(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(PROBE_WHEN_DOWN).await;
-            if !self.store.is_writable() {
-                let _ = self.store.probe().await;
-            }
-        }
     }
 }

@@ -103,7 +103,11 @@ impl App {
             export_stale: stale.into(),
             remembered: std::sync::Mutex::default(),
         });
-        let health = Arc::new(Health::new(&compose::dependencies(&config, &metrics)));
+        let health = Arc::new(Health::new(
+            &compose::dependencies(&config, &metrics),
+            Arc::clone(&status),
+            Arc::clone(&destinations),
+        ));
         Ok(Self {
             live: Live::new(Arc::clone(&config)),
             reloads: None,

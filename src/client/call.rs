@@ -72,6 +72,10 @@ pub async fn observed<T>(
 ) -> Result<T, CallError> {
     let begun = Instant::now();
     let result = call.instrument(span.clone()).await;
+    let result = result.map_err(|error| CallError {
+        service: Some(dependency),
+        ..error
+    });
     metrics
         .client_request_duration
         .observe((dependency,), begun.elapsed());

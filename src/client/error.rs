@@ -10,7 +10,7 @@ use tokio_rustls::rustls;
 
 use super::guard::Barred;
 use crate::domain::retry::retry_after;
-use crate::telemetry::labels::ErrorKind;
+use crate::telemetry::labels::{Dependency, ErrorKind};
 
 /// A call that failed.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct CallError {
     pub status: Option<u16>,
     /// When the service wants to be asked again, between one second and one hour.
     pub retry_after: Option<Duration>,
+    /// The service that was called; none if it did not come to a call.
+    pub service: Option<Dependency>,
     /// One sentence.
     pub message: String,
 }
@@ -34,6 +36,7 @@ impl CallError {
             kind,
             status: None,
             retry_after: None,
+            service: None,
             message: message.to_owned(),
         }
     }
@@ -79,6 +82,7 @@ pub fn of_status(status: StatusCode, headers: &HeaderMap) -> Result<(), CallErro
         kind,
         status: Some(status.as_u16()),
         retry_after: wish,
+        service: None,
         message: format!("the service answered {}{explanation}", status.as_u16()),
     })
 }

@@ -55,6 +55,8 @@ struct Progress {
     feed: FeedState,
     /// How the last cycle of this run ended.
     ending: Ending,
+    /// When the last one ended that did so well.
+    well: Option<(Instant, f64)>,
 }
 
 /// How the last cycle of this run ended.
@@ -214,12 +216,19 @@ impl Status {
         feed: FeedState,
         failure: Option<CycleError>,
     ) {
-        *self.progress() = Progress {
+        let mut progress = self.progress();
+        let well = match failure {
+            None => feed.last_end.map(|end| (Instant::now(), end)),
+            Some(_) => progress.well,
+        };
+        *progress = Progress {
             serving: 0,
             served: upto,
             feed,
             ending: failure.map_or(Ending::Well, Ending::Failed),
+            well,
         };
+        drop(progress);
         self.finished.send_replace(Finished {
             upto,
             processing_id: processing_id.to_owned(),
@@ -256,6 +265,13 @@ impl Status {
     #[must_use]
     pub fn ending(&self) -> Ending {
         self.progress().ending.clone()
+    }
+
+    /// When a cycle of this run last ended well, or with a list that is held: both on the clock that
+    /// is never set and in Unix seconds.
+    #[must_use]
+    pub fn looked_well(&self) -> Option<(Instant, f64)> {
+        self.progress().well
     }
 
     /// When a cycle last succeeded, Unix seconds.

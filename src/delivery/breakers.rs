@@ -2,13 +2,28 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::client::CallError;
 use crate::clock::Clock;
 use crate::domain::breaker::{Breaker, Turn, Verdict};
 use crate::domain::delivery::{Destination, Lane};
-use crate::telemetry::labels::ErrorKind;
+use crate::telemetry::labels::{Dependency, ErrorKind};
 use crate::telemetry::metrics::Metrics;
+
+/// For so long a failure that nothing followed says how a destination is.
+const RECENT: Duration = Duration::from_mins(15);
+
+/// What deliveries found of a destination, where it is not well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Nothing gets there; else the last attempt failed, and the next may not.
+    pub is_down: bool,
+    /// The service that the last attempt called.
+    pub service: Option<Dependency>,
+    /// One sentence without personal data.
+    pub why: String,
+}
 
 /// One breaker per lane. They start closed: what was down may be back.
 #[derive(Debug)]
@@ -23,6 +38,54 @@ pub struct Breakers {
 struct Watched {
     breaker: Breaker,
     cause: Option<String>,
+    /// The last attempt, if it failed for what is not our fault: refused ones too.
+    failed: Option<Failed>,
+    /// Whether something waits, as far as was last seen.
+    has_work: bool,
+}
+
+#[derive(Debug)]
+struct Failed {
+    at: Duration,
+    service: Option<Dependency>,
+    message: String,
+}
+
+impl Watched {
+    /// A breaker stays open until somebody tries: when nothing waits it says no more than what was
+    /// found last, for as long as that is news.
+    fn finding(&self, now: Duration) -> Option<Finding> {
+        let failed = self.failed.as_ref()?;
+        let is_down = self.breaker.is_open() && self.has_work;
+        if !is_down && now.saturating_sub(failed.at) > RECENT {
+            return None;
+        }
+        let what = match is_down {
+            true => "deliveries are held back",
+            false => "the last delivery failed",
+        };
+        Some(Finding {
+            is_down,
+            service: failed.service,
+            why: format!("{what}: {}", failed.message),
+        })
+    }
+
+    fn note(&mut self, error: Option<&CallError>, now: Duration) {
+        self.has_work = true;
+        match error {
+            None => self.failed = None,
+            // The attempt did not get as far as the destination.
+            Some(error) if error.kind == ErrorKind::Internal => {}
+            Some(error) => {
+                self.failed = Some(Failed {
+                    at: now,
+                    service: error.service,
+                    message: error.message.clone(),
+                });
+            }
+        }
+    }
 }
 
 impl Breakers {
@@ -56,6 +119,14 @@ impl Breakers {
         self.with(lane, Breaker::caught_up);
     }
 
+    /// Nothing waits at all.
+    pub fn idle(&self, lane: &Lane) {
+        self.with_watched(lane, |one| {
+            one.breaker.caught_up();
+            one.has_work = false;
+        });
+    }
+
     /// The destination answers a probe again after it did not.
     pub fn answers_again(&self, lane: &Lane) {
         self.with(lane, Breaker::answers_again);
@@ -76,6 +147,14 @@ impl Breakers {
         all.get(lane)?.cause.clone()
     }
 
+    /// What deliveries found, if they found the destination not well.
+    #[must_use]
+    pub fn finding(&self, lane: &Lane) -> Option<Finding> {
+        let now = self.clock.uptime();
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(lane)?.finding(now)
+    }
+
     /// An attempt ended.
     pub fn ended(&self, lane: &Lane, error: Option<&CallError>, was_ahead: bool) {
         let (verdict, now) = (verdict(error), self.clock.uptime());
@@ -87,6 +166,7 @@ impl Breakers {
             let before = one.breaker.is_open();
             one.breaker.ended(verdict, was_ahead, now, fastrand::f64());
             one.cause.clone_from(&cause);
+            one.note(error, now);
             (before, one.breaker.is_open())
         });
         let (destination, kind) = (lane.key(), lane.kind);
@@ -137,6 +217,51 @@ fn verdict(error: Option<&CallError>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn failed(kind: ErrorKind, message: &str) -> CallError {
+        CallError {
+            service: Some(Dependency::Webhook),
+            ..CallError::of(kind, message)
+        }
+    }
+
+    #[test]
+    fn what_deliveries_found_counts_until_one_succeeds() {
+        let lane = Lane::named(Destination::Webhook, "club");
+        let (metrics, clock) = (Arc::new(Metrics::new()), Clock::system());
+        let breakers = Breakers::new(std::slice::from_ref(&lane), metrics, clock.clone());
+        assert_eq!(breakers.finding(&lane), None);
+        let oops = failed(ErrorKind::Status5xx, "the service answered 500");
+        breakers.ended(&lane, Some(&oops), false);
+        let finding = |is_down, why: &str| Finding {
+            is_down,
+            service: Some(Dependency::Webhook),
+            why: why.to_owned(),
+        };
+        let once = finding(false, "the last delivery failed: the service answered 500");
+        assert_eq!(breakers.finding(&lane), Some(once));
+        for _ in 0..4 {
+            breakers.ended(&lane, Some(&oops), false);
+        }
+        let down = finding(true, "deliveries are held back: the service answered 500");
+        assert_eq!(breakers.finding(&lane), Some(down.clone()));
+        breakers.ended(&lane, Some(&CallError::of(ErrorKind::Internal, "x")), false);
+        assert_eq!(breakers.finding(&lane), Some(down.clone()), "our own fault");
+        clock.pass(RECENT * 2);
+        assert_eq!(
+            breakers.finding(&lane),
+            Some(down),
+            "something waits for it"
+        );
+        breakers.idle(&lane);
+        assert_eq!(breakers.finding(&lane), None, "nobody tries any more");
+        let refused = failed(ErrorKind::Rejected, "the service answered 404");
+        breakers.ended(&lane, Some(&refused), false);
+        let refused = finding(false, "the last delivery failed: the service answered 404");
+        assert_eq!(breakers.finding(&lane), Some(refused));
+        breakers.ended(&lane, None, false);
+        assert_eq!(breakers.finding(&lane), None);
+    }
 
     #[test]
     fn what_keeps_a_destination_down_is_known_until_it_answers() {

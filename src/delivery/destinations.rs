@@ -1,6 +1,6 @@
 //! All ways out, and which one an entry of the outbox takes.
 
-use super::{Breakers, CalendarService, FileDelivery, Messengers, RedisService};
+use super::{Breakers, CalendarService, FileDelivery, Finding, Messengers, RedisService};
 use crate::client::{CallError, Health};
 use crate::cycle::Payload;
 use crate::domain::delivery::{Destination, Lane};
@@ -59,6 +59,20 @@ impl Destinations {
                 self.messengers.deliver(lane, claimed).await.map(|()| None)
             }
         }
+    }
+
+    /// What deliveries found of a way out, if they found it not well.
+    #[must_use]
+    pub fn finding(&self, lane: &Lane) -> Option<Finding> {
+        if self.messengers.is_gone(lane) {
+            return Some(Finding {
+                is_down: true,
+                service: None,
+                why: "the receiver says that it is gone; it gets nothing more until the next start"
+                    .to_owned(),
+            });
+        }
+        self.breakers.finding(lane)
     }
 
     /// Asks how a neighbour is; one that is not in use is well. With ways out that answer again

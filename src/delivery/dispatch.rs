@@ -129,7 +129,7 @@ impl Dispatcher {
         let Some(due) = self.store.next_due(&self.lane).await? else {
             // One under way may have others of its match behind it.
             if free == AT_A_TIME {
-                breakers.caught_up(&self.lane);
+                breakers.idle(&self.lane);
             }
             return Ok((Vec::new(), LONGEST_SLEEP));
         };

@@ -76,7 +76,13 @@ impl FileDelivery {
             bytes,
         };
         self.count_retry(again, Dependency::StorageService);
-        Ok(self.files.store(&upload).await?.url)
+        let stored = self.files.store(&upload).await;
+        // A folder or a bucket takes no call that would say so.
+        let stored = stored.map_err(|error| CallError {
+            service: Some(Dependency::StorageService),
+            ..error
+        });
+        Ok(stored?.url)
     }
 
     fn count_retry(&self, again: bool, dependency: Dependency) {

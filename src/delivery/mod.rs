@@ -22,7 +22,7 @@ pub use self::redis::{
     RedisSettings, message_id,
 };
 pub use avatar_service::AvatarService;
-pub use breakers::Breakers;
+pub use breakers::{Breakers, Finding};
 pub use calendar::Calendar;
 pub use destinations::Destinations;
 pub use discord::Discord;

@@ -38,7 +38,7 @@ pub fn ready(site: &Site) -> Response {
 /// The service as a whole, 503 when it cannot do its job.
 pub fn health(site: &Site) -> Response {
     let config = site.config.now();
-    let level = site.health.overall(&site.store, &site.status.ending());
+    let level = site.health.overall(&site.store);
     let dependencies = site.health.dependencies().into_iter();
     let body = Health {
         service_name: SERVICE_NAME,
@@ -65,7 +65,7 @@ pub fn dependencies(site: &Site) -> Response {
 
 /// Everything that is known without asking anybody.
 pub async fn detailed(site: &Site) -> Response {
-    let level = site.health.overall(&site.store, &site.status.ending());
+    let level = site.health.overall(&site.store);
     let config = site.config.now();
     let (waiting, oldest) = match site.shown.queue().await {
         Err(error @ StoreError::Busy) => return unreadable(&error),

@@ -70,6 +70,7 @@ impl Scrape {
     fn make(&self, site: &Site, form: Form, making: OwnedMutexGuard<()>) {
         let secrets = site.config.now().auth.counting(site.clock.unix());
         site.metrics.auth_secrets.set_size((), secrets);
+        site.health.show(&site.metrics);
         let (store, metrics) = (site.store.clone(), Arc::clone(&site.metrics));
         let last = self.last.clone();
         tokio::spawn(async move {

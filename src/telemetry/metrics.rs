@@ -171,9 +171,9 @@ catalogue! {
     client_request_duration: Histogram<(Dependency,)> = "client_request_duration_seconds", CLIENT;
     /// Calls to other services that repeat one that failed.
     client_retries: Counter<(Dependency,)> = "client_retries_total";
-    /// 0 when the last probe of a service was not answered well, else 1.
+    /// 0 while the last probe of a service was not answered well, or nothing can be delivered to it, else 1.
     dependency_up: Gauge<(Dependency,)> = "dependency_up";
-    /// Unix time at which a probe of a service was last answered well; 0 when none was.
+    /// Unix time at which a probe of a service was last answered well, or a look at the list ended well; 0 when none was.
     dependency_last_success_timestamp: FloatGauge<(Dependency,)> = "dependency_last_success_timestamp_seconds";
 
     /// Seconds that a commit of the store took, the sync to disk included.

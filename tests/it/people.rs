@@ -206,6 +206,56 @@ async fn a_receiver_that_wants_no_more_gets_no_more() {
         2.0,
         "one for each match"
     );
+    // Its address takes connections all the same.
+    let health = daemon.get("/health/detailed").await;
+    assert_eq!(health["status"], "degraded");
+    let seen = &health["dependencies"]["webhook"];
+    assert_eq!(seen["status"], "unhealthy", "{seen}");
+    let why = seen["error"].as_str().unwrap();
+    assert!(
+        why.starts_with("webhook:hook: the receiver says that it is gone"),
+        "{why}"
+    );
+    assert_eq!(daemon.counted("dependency_up{dependency=\"webhook\"}"), 0.0);
+    assert_eq!(health["dependencies"]["discord"]["status"], "healthy");
+    daemon.stop().await;
+}
+
+/// All that a probe can ask of a webhook is whether it takes connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_takes_connections_and_no_messages_is_not_well() {
+    let mut receivers = Receivers::start();
+    receivers.hook.act(Act::status(500));
+    let daemon = receivers.daemon(Clock::system(), "").await;
+    let seen = async || {
+        daemon.scrape().await;
+        let up = daemon.counted("dependency_up{dependency=\"webhook\"}");
+        let all = daemon.get("/health/dependencies").await;
+        let one = all["dependencies"]["webhook"].clone();
+        let error = one["error"].as_str().unwrap_or_default().to_owned();
+        (one["status"].as_str().unwrap().to_owned(), error, up)
+    };
+    let of = |status: &str, error: &str, up: f64| (status.to_owned(), error.to_owned(), up);
+    let retried = "delivery_attempts_total{destination=\"webhook\",result=\"retry\"}";
+    daemon.look(list(&[a_match(1)])).await;
+    daemon.await_some(retried).await;
+    let why = "webhook:hook: the last delivery failed: the service answered 500";
+    assert_eq!(seen().await, of("degraded", why, 1.0));
+    daemon
+        .look(list(&[a_match(1), a_match(2), a_match(3)]))
+        .await;
+    daemon
+        .await_count("delivery_breaker_open{destination=\"webhook\"}", 1.0)
+        .await;
+    let why = "webhook:hook: deliveries are held back: the service answered 500";
+    assert_eq!(seen().await, of("unhealthy", why, 0.0));
+    assert_eq!(daemon.get("/health").await["status"], "degraded");
+    receivers.hook.act(Act::status(204));
+    receivers.hook.posts(6).await;
+    daemon
+        .await_deliveries("all told", |row| row["state"] == "delivered")
+        .await;
+    assert_eq!(seen().await, of("healthy", "", 1.0));
     daemon.stop().await;
 }
 

@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use match_list_processor::clock::Clock;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::daemon::Daemon;
 use crate::support::matches::{a_match, list, matches};
 use crate::support::neighbours::{Drive, ListService, Mood, answer, serve, unused_address};
+use crate::support::scripted::{Act, Scripted};
 
 async fn asking(url: &str) -> Daemon {
     Daemon::start_with(Clock::system(), &[("API_BASE_URL", url)]).await
@@ -81,6 +82,37 @@ async fn a_list_service_that_is_not_there_is_seen_as_down() {
     daemon
         .await_count("dependency_up{dependency=\"api_client\"}", 0.0)
         .await;
+    daemon.await_health("unhealthy").await;
+    daemon.stop().await;
+}
+
+/// The next probe may be seconds away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_succeeds_shows_that_the_list_service_is_up() {
+    let service = Scripted::start(Act::status(500));
+    let url = service.url("/").to_string();
+    let daemon = asking(&url).await;
+    let down = daemon.await_health("unhealthy").await;
+    assert_eq!(down["dependencies"]["api_client"], "unhealthy");
+    // It stays as it is for whoever asks how it is.
+    service.acts(|asked| match asked.head.contains("/health") {
+        true => Act::status(500),
+        false => Act::with(200, "", "[]"),
+    });
+    assert_eq!(daemon.process().await["outcome"], "success");
+    let health = daemon.get("/health/detailed").await;
+    assert_eq!(health["status"], "healthy", "{health}");
+    let list = &health["dependencies"]["api_client"];
+    assert_eq!(
+        (&list["status"], &list["error"]),
+        (&json!("healthy"), &Value::Null)
+    );
+    daemon.scrape().await;
+    assert_eq!(
+        daemon.counted("dependency_up{dependency=\"api_client\"}"),
+        1.0
+    );
+    // A probe that was begun later knows better.
     daemon.await_health("unhealthy").await;
     daemon.stop().await;
 }
