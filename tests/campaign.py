@@ -34,8 +34,9 @@ that `tests/run.sh` runs every time.
 | these harnesses bite | `control`: for each of `kill`, `power`, `edge`, `shutdown` and `slow`, builds without one promise are caught, and because of it |
 | each fault of disk, files, clock and neighbours | [faults.md](faults.md) names its test |
 
-One of them again: `cargo test --test reliability -- NAME --seed S`; `--help` tells the sizes. A violation says which
-seed and round it was and keeps the data folder, logs and traces.
+The program that was tried is the release build; `tests/run.sh` tries the one that its tests run. One of them again:
+`cargo test --test reliability -- NAME --seed S`; `--help` tells the sizes. A violation says which seed and round it was and keeps
+the data folder, logs and traces.
 
 ## Figures
 """
