@@ -37,7 +37,7 @@ pub struct Arguments {
     /// A channel: mail, discord:NAME, webhook:NAME or ntfy:NAME
     #[arg(long, value_name = "DESTINATION")]
     destination: String,
-    /// For mail: the stakeholder, by the id in the settings
+    /// For mail, which goes to one person: the stakeholder, by the id in the settings
     #[arg(long, value_name = "ID")]
     recipient: Option<String>,
     /// In which language: sv or en [default: that of the recipient, or of the channel]
@@ -96,7 +96,16 @@ fn tell(
         print_line(&serde_json::to_string(outcome).unwrap_or_default())?;
     } else if sent.is_ok() {
         let took = outcome.duration_ms;
-        print_line(&format!("{} took it in {took} ms.", outcome.destination))?;
+        let all = match &arguments.recipient {
+            Some(id) if outcome.destination != "mail" => {
+                format!(" Whoever reads that channel got it, not {id} alone.")
+            }
+            _ => String::new(),
+        };
+        print_line(&format!(
+            "{} took it in {took} ms.{all}",
+            outcome.destination
+        ))?;
     }
     sent.map_err(|error| {
         let destination = outcome.destination;
@@ -126,19 +135,33 @@ fn language_of(lane: &Lane, recipient: &str, routing: &Routing) -> Language {
         .unwrap_or(Language::Swedish)
 }
 
-/// Whose mail it is; empty for what all read.
+/// Whose mail it is; empty for what all read. Somebody who is named has to be known even so: who
+/// mistypes an id would take the answer for that person's.
 fn recipient<'a>(
     arguments: &'a Arguments,
     lane: &Lane,
     config: &Config,
 ) -> Result<&'a str, Failure> {
+    let routing = &config.notifications.routing;
+    let named = arguments.recipient.as_deref();
+    if let Some(id) = named
+        && routing.stakeholder(id).is_none()
+    {
+        let all: Vec<&str> = routing.stakeholders().map(|one| one.id.as_str()).collect();
+        return Err(Failure::Unusable(format!(
+            "{id} is no stakeholder of the settings; {}",
+            match all.is_empty() {
+                true => "they name none".to_owned(),
+                false => format!("they name {}", all.join(", ")),
+            }
+        )));
+    }
     if lane.kind != Destination::Mail {
         return Ok("");
     }
-    let routing = &config.notifications.routing;
     let with_mail = routing.stakeholders().filter(|one| one.mail.is_some());
     let known: Vec<&str> = with_mail.map(|one| one.id.as_str()).collect();
-    match arguments.recipient.as_deref() {
+    match named {
         Some(id) if known.contains(&id) => Ok(id),
         _ => Err(Failure::Unusable(format!(
             "mail needs --recipient with a stakeholder that has a mail address: {}",

@@ -3,7 +3,14 @@
 use super::http::LISTEN;
 use super::reader::{Form, Reader};
 use super::secret::Secret;
+use crate::auth::{Key, Scheme, Validity};
 use crate::socket::Address;
+
+/// The same as of a bearer token that may trigger: this one opens more.
+const TOKEN: Form = Form {
+    expected: "16 to 1024 characters of ASCII without spaces that nobody can guess",
+    example: "$(head -c 32 /dev/urandom | base64)",
+};
 
 /// The administration listener.
 #[derive(Clone, Debug)]
@@ -27,6 +34,12 @@ impl AdminConfig {
         };
         let listen = from.value("ADMIN_LISTEN", default, form, off_or, None);
         let token = from.secret("ADMIN_TOKEN");
+        if let Some(token) = &token {
+            let key = Key::new(Scheme::Bearer, "admin", token.expose(), Validity::default());
+            if let Err(error) = key {
+                from.wrong_secret("ADMIN_TOKEN", &error.to_string(), TOKEN);
+            }
+        }
         let open = listen.as_ref().is_some_and(|address| !address.is_local()) && token.is_none();
         if open
             && !from

@@ -114,14 +114,15 @@ fn only(from: &mut Reader<'_>, scheme: Scheme, secret: &Secret) -> Vec<Key> {
     match Key::new(scheme, ONLY, secret.expose(), Validity::default()) {
         Ok(key) => vec![key],
         Err(error) => {
-            from.mistake("WEBHOOK_SECRET", &error.to_string(), form(scheme));
+            from.wrong_secret("WEBHOOK_SECRET", &error.to_string(), form(scheme));
             vec![]
         }
     }
 }
 
 fn table_of(from: &mut Reader<'_>, scheme: Scheme, text: &Secret) -> Vec<Key> {
-    let mut wrong = |problem: &str| from.mistake("WEBHOOK_SECRETS", problem, TABLE);
+    let place = from.place_of("WEBHOOK_SECRETS");
+    let mut wrong = |problem: &str| from.mistake(&place, problem, TABLE);
     // The library's message would show the line, which may hold a secret.
     let Ok(mut table) = text.expose().parse::<toml::Table>() else {
         wrong("is not valid TOML");

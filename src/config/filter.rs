@@ -26,8 +26,9 @@ pub(super) fn read(from: &mut Reader<'_>) -> Filters {
             filters
         }
         Err(problems) => {
+            let place = from.place_of(NAME);
             for problem in problems {
-                from.mistake(NAME, &problem, TABLE);
+                from.mistake(&place, &problem, TABLE);
             }
             Filters::default()
         }
@@ -231,6 +232,15 @@ mod tests {
         let told = Config::load(&missing).unwrap_err().to_string();
         assert!(
             told.contains("/nowhere/filters.toml cannot be read"),
+            "{told}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("filters.toml").display().to_string();
+        std::fs::write(&file, GOOD.replace("true", "1")).unwrap();
+        let odd = Source::of([("FILTERS_FILE", file.as_str())]);
+        let told = Config::load(&odd).unwrap_err().to_string();
+        assert!(
+            told.contains(&format!("FILTERS_FILE ({file}): rule a: line 1")),
             "{told}"
         );
         let config = Config::load(&Source::of([("FILTERS", GOOD)])).unwrap();

@@ -216,7 +216,19 @@ impl<'a> Reader<'a> {
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let form = Form {
             expected: "the path of a readable file that holds the secret",
-            example: "/run/secrets/admin_token",
+            example: match name {
+                "ADMIN_TOKEN" => {
+                    "/run/secrets/admin_token, made by: head -c 32 /dev/urandom | base64 > \
+                     /run/secrets/admin_token"
+                }
+                "WEBHOOK_SECRET" => {
+                    "/run/secrets/webhook, made by: echo \"whsec_$(head -c 32 /dev/urandom | base64)\" > \
+                     /run/secrets/webhook"
+                }
+                "WEBHOOK_SECRETS" => "/run/secrets/webhook.toml",
+                "REDIS_URL" => "/run/secrets/redis_url, in it redis://user:password@redis:6379",
+                _ => "/run/secrets/otlp_headers, in it authorization=Bearer%20token",
+            },
         };
         self.direct_or_file(name, Content::Secret, form)
             .map(Secret::new)
@@ -236,6 +248,19 @@ impl<'a> Reader<'a> {
             (None, Some((path, _))) => format!("{file_variable} ({})", shown(path)),
             _ => name.to_owned(),
         }
+    }
+
+    /// Notes that a secret that was read cannot be one, with how to make one where it was found.
+    pub fn wrong_secret(&mut self, name: &str, problem: &str, form: Form) {
+        let is_direct = self.raw(name).is_some();
+        let file = self.raw(&format!("{name}_FILE"));
+        let example = match file {
+            Some((path, _)) if !is_direct => format!("echo \"{}\" > {}", form.example, shown(path)),
+            _ => form.example.to_owned(),
+        };
+        let place = self.place_of(name);
+        self.mistakes
+            .push(Mistake::new(&place, problem, form.expected, &example));
     }
 
     fn direct_or_file(&mut self, name: &str, content: Content, file_form: Form) -> Option<String> {

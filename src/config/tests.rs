@@ -206,7 +206,7 @@ fn a_service_without_an_interval_is_refused() {
 #[test]
 fn no_secret_is_ever_shown() {
     let config = load([
-        ("ADMIN_TOKEN", "canary-token"),
+        ("ADMIN_TOKEN", "canary-canary-token"),
         ("REDIS_URL", "redis://user:canary-redis@host"),
         (
             "API_BASE_URL",
@@ -298,24 +298,73 @@ fn a_value_in_dot_env_needs_no_quotes_for_its_spaces() {
     let dot_env = folder.path().join(".env");
     std::fs::write(
         &dot_env,
-        "GDRIVE_FOLDER_BASE=Grupper Åby IF\nADMIN_TOKEN=two words\n",
+        "GDRIVE_FOLDER_BASE=Grupper Åby IF\nWEBHOOK_SECRET=two words that are long\nWEBHOOK_AUTH=github\n",
     )
     .unwrap();
     let config = Config::load(&Source::layered([("HOME", "/root")], &dot_env)).unwrap();
     assert_eq!(config.assets.folder_base, "Grupper Åby IF");
-    assert_eq!(config.admin.token.unwrap().expose(), "two words");
+    assert_eq!(config.auth.keys.len(), 1);
 }
 
 #[test]
 fn a_secret_can_come_from_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
-    std::fs::write(&path, "s3cret\n").unwrap();
+    std::fs::write(&path, "an-invented-token\n").unwrap();
     let config = load([("ADMIN_TOKEN_FILE", path.to_str().unwrap())]).unwrap();
-    assert_eq!(config.admin.token.unwrap().expose(), "s3cret");
+    assert_eq!(config.admin.token.unwrap().expose(), "an-invented-token");
     for broken in ["/nowhere/token", folder.path().to_str().unwrap()] {
         assert!(load([("ADMIN_TOKEN_FILE", broken)]).is_err());
     }
+}
+
+#[test]
+fn a_secret_that_can_be_guessed_is_refused_with_how_to_make_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret").display().to_string();
+    std::fs::write(&path, "canary\n").unwrap();
+    let told = |pairs: [(&'static str, &str); 2]| {
+        let errors = load(pairs).unwrap_err();
+        let [mistake] = &errors.0[..] else {
+            panic!("{errors}")
+        };
+        let Mistake {
+            name,
+            problem,
+            example,
+            ..
+        } = mistake.clone();
+        assert!(!errors.to_string().contains("canary"), "{errors}");
+        (name, problem, example)
+    };
+    let utc = ("TZ", "UTC");
+    let random = "$(head -c 32 /dev/urandom | base64)";
+    let bytes = "has 6 bytes where 16 to 1024 are wanted";
+    assert_eq!(
+        told([("ADMIN_TOKEN", "canary"), utc]),
+        ("ADMIN_TOKEN".into(), bytes.into(), random.into())
+    );
+    let file = format!("ADMIN_TOKEN_FILE ({path})");
+    let made = format!("echo \"{random}\" > {path}");
+    assert_eq!(
+        told([("ADMIN_TOKEN_FILE", &path), utc]),
+        (file, bytes.into(), made)
+    );
+    let scheme = ("WEBHOOK_AUTH", "standard-webhooks");
+    let file = format!("WEBHOOK_SECRET_FILE ({path})");
+    let made = format!("echo \"whsec_{random}\" > {path}");
+    let problem = "does not begin with whsec_".into();
+    assert_eq!(
+        told([("WEBHOOK_SECRET_FILE", &path), scheme]),
+        (file, problem, made)
+    );
+    std::fs::write(&path, "\n").unwrap();
+    let (name, problem, example) = told([("WEBHOOK_SECRET_FILE", &path), scheme]);
+    assert_eq!(
+        (name, problem),
+        ("WEBHOOK_SECRET_FILE".into(), format!("{path} is empty"))
+    );
+    assert!(example.contains("head -c 32"), "{example}");
 }
 
 #[test]
@@ -466,7 +515,7 @@ fn the_readme_names_every_setting() {
     let readme = include_str!("../../README.md");
     let pairs = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x"),
-        ("ADMIN_TOKEN", "x"),
+        ("ADMIN_TOKEN", "an-invented-token"),
     ];
     for setting in load(pairs).unwrap().effective() {
         let known = readme.contains(&format!("`{}`", setting.name));

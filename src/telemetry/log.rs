@@ -71,8 +71,7 @@ fn text(mut writer: Writer<'_>, event: &Event<'_>, fields: Fields) -> fmt::Resul
         tracing::Level::INFO => "32",
         _ => "90",
     };
-    let now = jiff::tz::TimeZone::system().to_datetime(jiff::Timestamp::now());
-    let now = now.strftime("%H:%M:%S%.3f").to_string();
+    let now = stamp(jiff::Timestamp::now());
     if writer.has_ansi_escapes() {
         write!(
             writer,
@@ -94,6 +93,12 @@ fn text(mut writer: Writer<'_>, event: &Event<'_>, fields: Fields) -> fmt::Resul
         write!(writer, " trace_id={trace}")?;
     }
     writeln!(writer)
+}
+
+/// RFC 3339 in UTC, which says so itself and is the same as in JSON but for its milliseconds, always
+/// three: lines are beneath one another.
+fn stamp(now: jiff::Timestamp) -> String {
+    format!("{now:.3}")
 }
 
 /// The trace and the span that are entered, if spans are recorded at all.
@@ -186,4 +191,19 @@ pub fn report_panics(metrics: Arc<Metrics>) {
             "a panic, which is a defect of the program, at {place}"
         );
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_text_says_its_day_and_its_zone() {
+        let at = |text: &str| stamp(text.parse().unwrap());
+        assert_eq!(at("2027-07-01T10:00:00Z"), "2027-07-01T10:00:00.000Z");
+        assert_eq!(
+            at("2027-07-01T12:00:00.1239+02:00"),
+            "2027-07-01T10:00:00.123Z"
+        );
+    }
 }

@@ -325,13 +325,17 @@ async fn what_was_given_up_is_listed_and_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_found_where_the_daemon_finds_it() {
-    let daemon = Daemon::start_with(Clock::system(), &[("ADMIN_TOKEN", "s3cret")]).await;
+    let daemon = Daemon::start_with(Clock::system(), &[("ADMIN_TOKEN", "an-invented-token")]).await;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::write(path("token"), "s3cret\n").unwrap();
-    std::fs::write(path("settings.toml"), "[admin]\ntoken = \"s3cret\"\n").unwrap();
+    std::fs::write(path("token"), "an-invented-token\n").unwrap();
+    std::fs::write(
+        path("settings.toml"),
+        "[admin]\ntoken = \"an-invented-token\"\n",
+    )
+    .unwrap();
     let elsewhere = [
-        ("ADMIN_TOKEN", "s3cret".to_owned()),
+        ("ADMIN_TOKEN", "an-invented-token".to_owned()),
         ("ADMIN_TOKEN_FILE", path("token")),
         ("CONFIG_FILE", path("settings.toml")),
     ];
@@ -340,7 +344,7 @@ async fn a_token_is_found_where_the_daemon_finds_it() {
         let ended = run(&settings, &["changes", "--admin-url", &daemon.admin]);
         assert_eq!(ended.code, 0, "{name}: {ended:?}");
     }
-    std::fs::write(path(".env"), "ADMIN_TOKEN=s3cret\n").unwrap();
+    std::fs::write(path(".env"), "ADMIN_TOKEN=an-invented-token\n").unwrap();
     let mut command = binary(&[]);
     command
         .current_dir(folder.path())
@@ -351,7 +355,10 @@ async fn a_token_is_found_where_the_daemon_finds_it() {
             &[][..],
             "a token is needed; set ADMIN_TOKEN or ADMIN_TOKEN_FILE",
         ),
-        (&[("ADMIN_TOKEN", "other")], "the token is not the daemon's"),
+        (
+            &[("ADMIN_TOKEN", "another-invented-one")],
+            "the token is not the daemon's",
+        ),
     ] {
         let ended = run(settings, &["pause", "--admin-url", &daemon.admin]);
         assert_eq!(ended.code, 77, "{ended:?}");

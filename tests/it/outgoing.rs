@@ -242,6 +242,8 @@ async fn a_pause_stops_cycles_and_deliveries_and_refuses_nothing() {
             row["state"] == "pending"
         })
         .await;
+    let up = "dependency_up{dependency=\"storage_service\"}";
+    daemon.await_count(up, 0.0).await;
     drive.mood(Mood::Well);
     let posted = daemon
         .client
@@ -250,7 +252,7 @@ async fn a_pause_stops_cycles_and_deliveries_and_refuses_nothing() {
     let posted = posted.await.unwrap().bytes().await.unwrap();
     let posted: Value = serde_json::from_slice(&posted).unwrap();
     // The Drive service is seen to be well again, which would start what waits for it.
-    daemon.await_health("healthy").await;
+    daemon.await_count(up, 1.0).await;
     let path = format!("/triggers/{}", posted["trigger_id"].as_str().unwrap());
     assert_eq!(daemon.get(&path).await["status"], "pending");
     assert_eq!(drive.uploads(), [], "paused");

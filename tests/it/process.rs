@@ -314,7 +314,11 @@ fn a_service_runs_a_cycle_at_once_and_again() {
 fn settings_are_checked_before_anything_starts() {
     let folder = Folder::new();
     let (code, text) = folder.run(
-        &[("PORT", "x"), ("TZ", "y"), ("ADMIN_TOKEN", "s3cret")],
+        &[
+            ("PORT", "x"),
+            ("TZ", "y"),
+            ("ADMIN_TOKEN", "an-invented-token"),
+        ],
         &["check-config"],
     );
     assert_eq!(code, 78, "{text}");
@@ -322,10 +326,10 @@ fn settings_are_checked_before_anything_starts() {
         text.contains("2 mistakes") && text.contains("PORT") && text.contains("TZ"),
         "{text}"
     );
-    let (code, text) = folder.run(&[("ADMIN_TOKEN", "s3cret")], &["check-config"]);
+    let (code, text) = folder.run(&[("ADMIN_TOKEN", "an-invented-token")], &["check-config"]);
     assert_eq!(code, 0);
     assert!(
-        text.contains("ADMIN_TOKEN") && !text.contains("s3cret"),
+        text.contains("ADMIN_TOKEN") && !text.contains("an-invented-token"),
         "{text}"
     );
     assert_eq!(folder.run(&[("PORT", "x")], &[]).0, 78);
@@ -641,6 +645,38 @@ fn the_front_door_is_strict_and_patient_only_for_so_long() {
         "closed when it has been idle: {ok}"
     );
     daemon.stop();
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_found_before_the_start() {
+    let folder = Folder::new();
+    let check = |data: &str, files: &str| {
+        let files = format!("file://{files}");
+        let settings = [("DATA_FOLDER", data), ("ASSET_STORE_URL", &files)];
+        folder.run(&settings, &["check-config"])
+    };
+    let path = |name: &str| folder.path(name).display().to_string();
+    let (code, text) = check(&path("new/data"), &path("files"));
+    assert_eq!(code, 0, "{text}");
+    assert!(!folder.path("new").exists(), "it creates nothing");
+    std::fs::write(folder.path("file"), "").unwrap();
+    let (code, text) = check(&path("file"), "/proc/nowhere/files");
+    assert_eq!(code, 78, "{text}");
+    for told in [
+        format!("DATA_FOLDER: {} cannot be written: ", path("file")),
+        "ASSET_STORE_URL: /proc/nowhere/files cannot be created in /proc: ".to_owned(),
+    ] {
+        assert!(text.contains(&told), "{text}");
+    }
+    std::fs::create_dir_all(folder.path("old/match-list-processor.db")).unwrap();
+    let (code, text) = check(&path("old"), &path("files"));
+    assert_eq!(code, 78, "{text}");
+    assert!(
+        text.contains("match-list-processor.db cannot be written"),
+        "{text}"
+    );
+    let left = std::fs::read_dir(folder.path("old")).unwrap().count();
+    assert_eq!(left, 1, "it leaves nothing behind");
 }
 
 #[test]

@@ -51,7 +51,21 @@ fn a_message_is_tried_and_its_outcome_told() {
     );
     assert_eq!(other.code, 78, "{other:?}");
     assert!(other.error.contains("ntfy:duty"), "{other:?}");
-    for ended in [sent, refused, who, away, other] {
+    ntfy.act(Act::with(200, "", "{}"));
+    let duty = [
+        "test-notification",
+        "--destination",
+        "ntfy:duty",
+        "--recipient",
+    ];
+    let nobody = run(&settings, &[&duty[..], &["kym"]].concat());
+    assert_eq!(nobody.code, 78, "{nobody:?}");
+    let known = "kym is no stakeholder of the settings; they name kim";
+    assert!(nobody.error.contains(known), "{nobody:?}");
+    let all = run(&settings, &[&duty[..], &["kim"]].concat());
+    assert_eq!(all.code, 0, "{all:?}");
+    assert!(all.out.contains("not kim alone"), "{all:?}");
+    for ended in [sent, refused, who, away, other, nobody, all] {
         let shown = format!("{}{}", ended.out, ended.error);
         assert!(
             !shown.contains("kanariefagel") && !shown.contains('@'),
