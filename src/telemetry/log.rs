@@ -179,6 +179,9 @@ pub fn has_colours() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
+/// How the log line of a panic begins.
+pub const PANIC: &str = "a panic, which is a defect of the program";
+
 /// Reports a panic once, by its place only: its text may hold anything.
 pub fn report_panics(metrics: Arc<Metrics>) {
     std::panic::set_hook(Box::new(move |panic| {
@@ -186,10 +189,7 @@ pub fn report_panics(metrics: Arc<Metrics>) {
         let place = panic
             .location()
             .map_or_else(String::new, ToString::to_string);
-        tracing::error!(
-            place,
-            "a panic, which is a defect of the program, at {place}"
-        );
+        tracing::error!(place, "{PANIC}, at {place}");
     }));
 }
 

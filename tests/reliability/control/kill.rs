@@ -37,6 +37,12 @@ pub const CONTROLS: &[Control] = &[
     Control::new("settling-before-the-work", EARLY_END, KILL, LOST),
     Control::new("forgetting-what-was-not-told", UNTOLD, KILL, UNHEARD),
     Control::new(
+        "panicking-where-it-is-caught",
+        CAUGHT,
+        KILL,
+        &["it panicked"],
+    ),
+    Control::new(
         "repeating-under-another-id",
         RENAMED,
         KILL,
@@ -113,6 +119,17 @@ const EARLY_END: &[Edit] = &[Edit {
         }
         let parent = claimed.traceparent.as_deref();
 ",
+}];
+
+/// Some deliveries panic where it is caught and changes nothing, so that only the log tells.
+const CAUGHT: &[Edit] = &[Edit {
+    file: "src/delivery/dispatch.rs",
+    text: "        let begun = Instant::now();\n        let parent",
+    replacement: "        if WEAK && claimed.id % 8 == 0 {
+            let _ = std::panic::catch_unwind(|| panic!(\"on purpose\"));
+        }
+        let begun = Instant::now();
+        let parent",
 }];
 
 /// A message takes the place of an older one that was not sent, without what that one had to tell.

@@ -25,8 +25,9 @@ use std::time::Instant;
 
 use self::book::Tally;
 use self::lane::{Chain, Lane};
+use crate::support::daemon::panic_of;
 use crate::support::summary::Summary;
-use crate::support::violation::{Broken, Violation};
+use crate::support::violation::{Broken, Violation, promise};
 use crate::support::{Common, Result, Span, evidence, random};
 
 /// Rounds on one data folder at most.
@@ -143,9 +144,8 @@ fn one(lane: &Lane, chain: Chain, args: &Args) -> Result<Tally> {
 }
 
 fn no_panics(folder: &Path) -> Result<()> {
-    let log = std::fs::read_to_string(folder.join("log"))?;
-    let panic = log.lines().find(|line| line.contains("panicked at"));
-    crate::support::violation::promise!(panic.is_none(), "it panicked: {panic:?}");
+    let panic = panic_of(folder)?;
+    promise!(panic.is_none(), "it panicked: {panic:?}");
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use anyhow::ensure;
 use self::left::{Left, all_delivered, has_trace};
 use self::load::{Load, Told};
 use self::neighbours::{Neighbours, lock};
-use crate::support::daemon::{Daemon, Start};
+use crate::support::daemon::{Daemon, Start, panic_of};
 use crate::support::hook;
 use crate::support::summary::Summary;
 use crate::support::violation::Violation;
@@ -205,6 +205,8 @@ fn one(seed: u64, round: u64, common: &Common, folder: &Path) -> Result<Totals> 
     let restarted = start.start()?;
     let delivered = all_delivered(&restarted)?;
     restarted.stop()?;
+    let panic = panic_of(folder)?;
+    ensure!(panic.is_none(), "it panicked: {panic:?}");
     received(&neighbours, trouble, delivered, &mut totals)?;
     totals.rounds = 1;
     totals.told = told;

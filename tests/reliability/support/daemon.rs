@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use match_list_processor::telemetry::log::PANIC;
 use serde_json::Value;
 
 use super::Result;
@@ -115,6 +116,18 @@ impl Start {
             Err(status) => bail!("it did not start: {status}; see {}", self.log.display()),
         }
     }
+}
+
+/// The line of the log in the folder that tells of a panic, be it caught or not.
+pub fn panic_of(folder: &Path) -> Result<Option<String>> {
+    let log = std::fs::read_to_string(folder.join("log"))?;
+    // The second is what Rust says before the program has its own way to tell.
+    let tells = |line: &&str| {
+        [PANIC, "panicked at"]
+            .iter()
+            .any(|text| line.contains(text))
+    };
+    Ok(log.lines().find(tells).map(str::to_owned))
 }
 
 /// The listener that a log line tells of, and its address.
