@@ -14,6 +14,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 seconds=${FUZZ_SECONDS:-30}
+seed=${FUZZ_SEED:-0} # of each target; 0 is another one every time
 jobs=$(nproc)
 triple=$(rustc -vV | sed -n 's/^host: //p')
 binaries=fuzz/target/$triple/release
@@ -28,7 +29,7 @@ one() {
     mkdir -p "$work/corpus" "fuzz/artifacts/$target"
     # New inputs go to the first folder; the second is only read.
     "$binaries/$target" "$work/corpus" "$PWD/$corpus" -dict="$PWD/$dictionary" -max_total_time="$seconds" \
-        -max_len="$longest" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
+        -seed="$seed" -max_len="$longest" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix="$PWD/fuzz/artifacts/$target/" >"$log" 2>&1 || status=$?
     local runs new kept
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

@@ -504,8 +504,19 @@ fn nothing_new() -> CycleEnd {
     }
 }
 
+/// 40, or as many as `PROPTEST_CASES` says; the seed is that of `PROPTEST_RNG_SEED`, or any.
+fn config() -> ProptestConfig {
+    let told = std::env::var_os("PROPTEST_CASES").is_some();
+    let read = ProptestConfig::default();
+    ProptestConfig {
+        cases: if told { read.cases } else { 40 },
+        failure_persistence: None,
+        ..read
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_order_of_operations_restarts_and_crashes_equals_the_model(
