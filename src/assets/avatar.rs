@@ -36,13 +36,19 @@ pub struct Club {
 pub enum AvatarError {
     /// The embedded font cannot be read.
     #[error("the embedded font cannot be read: {0}")]
-    Font(#[from] ttf_parser::FaceParsingError),
+    Font(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The canvas could not be made.
     #[error("no canvas of {SIZE}×{SIZE} pixels")]
     Canvas,
     /// The drawn pixels could not be written as a PNG.
     #[error("the avatar cannot be encoded as PNG: {0}")]
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl AvatarError {
+    fn font(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Font(error.into())
+    }
 }
 
 /// Draws the picture for a match of `home` against `away`: a square PNG of [`SIZE`] pixels.

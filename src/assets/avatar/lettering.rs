@@ -1,7 +1,9 @@
 //! Letters as outlines, and where they fit best in their half of the disc.
 
+use skrifa::instance::{LocationRef, Size};
+use skrifa::outline::{DrawSettings, OutlinePen};
+use skrifa::{FontRef, MetadataProvider};
 use tiny_skia::{Path, PathBuilder, Point, Transform};
-use ttf_parser::{Face, OutlineBuilder};
 
 use super::AvatarError;
 
@@ -156,7 +158,7 @@ impl Pen<'_> {
     }
 }
 
-impl OutlineBuilder for Pen<'_> {
+impl OutlinePen for Pen<'_> {
     fn move_to(&mut self, x: f32, y: f32) {
         let (x, y) = self.at(x, y);
         self.path.move_to(x, y);
@@ -184,24 +186,29 @@ impl OutlineBuilder for Pen<'_> {
 
 /// The letters on one line; nothing when none of them has an outline.
 fn letters(label: &str) -> Result<Option<Path>, AvatarError> {
-    let face = Face::parse(FONT, 0)?;
-    let height = face
-        .capital_height()
-        .filter(|&height| height > 0)
-        .unwrap_or(700);
-    let scale = CAPITAL / f32::from(height);
+    // The font's own units: `Pen` scales, so nothing is rounded before.
+    let (size, location) = (Size::unscaled(), LocationRef::default());
+    let font = FontRef::new(FONT).map_err(AvatarError::font)?;
+    let height = font.metrics(size, location).cap_height;
+    let height = height.filter(|&height| height > 0.0).unwrap_or(700.0);
+    let scale = CAPITAL / height;
+    let (letters, outlines) = (font.charmap(), font.outline_glyphs());
+    let advances = font.glyph_metrics(size, location);
     let mut path = PathBuilder::new();
     let mut left = 0.0;
-    for glyph in label.chars().filter_map(|letter| face.glyph_index(letter)) {
-        face.outline_glyph(
-            glyph,
-            &mut Pen {
+    for glyph in label.chars().filter_map(|letter| letters.map(letter)) {
+        if let Some(outline) = outlines.get(glyph) {
+            let mut pen = Pen {
                 path: &mut path,
                 scale,
                 left,
-            },
-        );
-        left += f32::from(face.glyph_hor_advance(glyph).unwrap_or(0)) * scale;
+            };
+            let settings = DrawSettings::unhinted(size, location);
+            outline
+                .draw(settings, &mut pen)
+                .map_err(AvatarError::font)?;
+        }
+        left += advances.advance_width(glyph).unwrap_or(0.0) * scale;
     }
     Ok(path.finish())
 }

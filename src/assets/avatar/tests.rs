@@ -218,3 +218,17 @@ proptest! {
         png(&Club { id: ids[0], name: home }, &Club { id: ids[1], name: away });
     }
 }
+
+#[test]
+fn a_sign_is_as_large_as_the_font_says() {
+    let about = |label: &str| {
+        let bounds = Sign::new(label).expect("an outline").path.bounds();
+        let (across, down, top) = (bounds.width(), bounds.height(), bounds.top());
+        format!("{label} {across:.2} by {down:.2} from {top:.2}")
+    };
+    let told = ["H", "FFF", "ÅQ8"].map(about).join(", ");
+    insta::assert_snapshot!(
+        told,
+        @"H 67.29 by 100.00 from -50.00, FFF 203.43 by 100.00 from -50.00, ÅQ8 227.00 by 155.86 from -92.71"
+    );
+}
