@@ -169,8 +169,20 @@ def to_metrics(stack, settings):
                 yield f"tracesToMetrics, {query['name']}: {selector.name} is not in docs/METRICS.md"
 
 
+def pace(stack):
+    """A stack that is left alone looks at the list often enough that nobody is called for it."""
+    rules = yaml.safe_load(stack.text("alerts", "match-list-processor.rules.yml"))["groups"]
+    found = [r["expr"] for g in rules for r in g["rules"] if r.get("alert") == "MatchListProcessorNoSuccessfulCycle"]
+    longest = min(int(seconds) for seconds in re.findall(r"> (\d{3,})", "".join(found)))
+    setting = str(stack.services["processor"]["environment"].get("SERVICE_INTERVAL", "0"))
+    seconds = int(re.sub(r"\$\{\w+:-(\d+)\}", r"\1", setting))
+    # One look may fail.
+    if not 0 < 2 * seconds < longest:
+        yield f"processor: with SERVICE_INTERVAL {seconds}, NoSuccessfulCycle ({longest} s) fires when all is well"
+
+
 def problems(root):
     """Everything that does not agree."""
     stack = Stack(root)
-    for check in (addresses, scraping, grafana, links):
+    for check in (addresses, scraping, grafana, links, pace):
         yield from check(stack)

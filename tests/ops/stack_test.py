@@ -64,6 +64,9 @@ DISAGREEMENTS = (
     (COMPOSE, "./dashboards:/var/lib/grafana/dashboards", "./dashboards:/dashboards", "the provider reads"),
     (COMPOSE, "dashboards/overview.json", "dashboards/home.json", "there is no /var/lib/grafana/dashboards/home.json"),
     (COMPOSE, "/usr/share/grafana/public/docs", "/usr/share/grafana/docs", "docs/ is not served at /public/docs"),
+    (COMPOSE, "SERVICE_INTERVAL:-1800", "SERVICE_INTERVAL:-0", "NoSuccessfulCycle (10800 s) fires when all is well"),
+    (COMPOSE, "SERVICE_INTERVAL:-1800", "SERVICE_INTERVAL:-7200", "fires when all is well"),
+    (COMPOSE, "      SERVICE_INTERVAL: ${", "      SOME_INTERVAL: ${", "fires when all is well"),
     (COMPOSE, "GF_FEATURE_TOGGLES_ENABLE: traceToMetrics", "GF_LOG_LEVEL: warn", "needs the feature toggle"),
 )
 MISTAKES = (
