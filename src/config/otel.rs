@@ -38,6 +38,8 @@ pub struct OtelConfig {
 /// A receiver of traces.
 #[derive(Clone)]
 pub struct OtlpExporter {
+    /// The setting that names it.
+    pub setting: String,
     /// For HTTP the whole URL, for gRPC the server.
     pub endpoint: String,
     /// How to talk to it.
@@ -248,6 +250,10 @@ fn exporter(from: &mut Reader<'_>, signal: Signal) -> Option<OtlpExporter> {
         expected: "an http or https URL",
         example: "http://localhost:4318",
     };
+    let setting = match own {
+        true => format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.name()),
+        false => "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
+    };
     let name = told_as(signal, own, "ENDPOINT");
     let Some(mut url) = super::upstream::http_url(text) else {
         if let Some(name) = name {
@@ -264,6 +270,7 @@ fn exporter(from: &mut Reader<'_>, signal: Signal) -> Option<OtlpExporter> {
     }
     let timeout = timeout.unwrap_or(Duration::from_secs(10));
     Some(OtlpExporter {
+        setting,
         endpoint: url.to_string(),
         protocol,
         headers,

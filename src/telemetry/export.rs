@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::{
-    LogExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
-};
+use opentelemetry_otlp::LogExporter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter as ExportLogs, SdkLoggerProvider};
@@ -19,7 +17,8 @@ use opentelemetry_sdk::trace::{
 };
 
 use super::metrics::Metrics;
-use crate::config::{OtelConfig, OtlpExporter, OtlpProtocol};
+use super::receiver::{self, Unusable};
+use crate::config::OtelConfig;
 
 /// Attributes that may leave the process. Anything else is dropped, whoever adds it.
 const ALLOWED: &[&str] = &[
@@ -45,7 +44,7 @@ pub fn provider(
     config: &OtelConfig,
     resource: &Resource,
     metrics: &Arc<Metrics>,
-) -> Result<SdkTracerProvider, opentelemetry_otlp::ExporterBuildError> {
+) -> Result<SdkTracerProvider, Unusable> {
     let builder = SdkTracerProvider::builder()
         .with_sampler(LocalParent(sampler(config)))
         .with_max_links_per_span(128)
@@ -55,7 +54,7 @@ pub fn provider(
     };
     let pending = Arc::new(AtomicUsize::new(0));
     let exporter = Counted {
-        inner: exporter(receiver)?,
+        inner: receiver::spans(receiver)?,
         pending: Arc::clone(&pending),
         metrics: Arc::clone(metrics),
     };
@@ -84,72 +83,18 @@ pub fn logger_provider(
     config: &OtelConfig,
     resource: &Resource,
     metrics: &Arc<Metrics>,
-) -> Result<Option<SdkLoggerProvider>, opentelemetry_otlp::ExporterBuildError> {
+) -> Result<Option<SdkLoggerProvider>, Unusable> {
     let Some(receiver) = &config.logs else {
         return Ok(None);
     };
-    let exporter = match receiver.protocol {
-        OtlpProtocol::Http => LogExporter::builder()
-            .with_http()
-            .with_endpoint(&receiver.endpoint)
-            .with_timeout(receiver.timeout)
-            .with_headers(receiver.headers.iter().cloned().collect())
-            .build()?,
-        OtlpProtocol::Grpc => LogExporter::builder()
-            .with_tonic()
-            .with_endpoint(&receiver.endpoint)
-            .with_timeout(receiver.timeout)
-            .with_metadata(metadata(receiver))
-            .build()?,
-    };
     let counted = CountedLines {
-        inner: exporter,
+        inner: receiver::lines(receiver)?,
         metrics: Arc::clone(metrics),
     };
     let provider = SdkLoggerProvider::builder()
         .with_resource(resource.clone())
         .with_batch_exporter(counted);
     Ok(Some(provider.build()))
-}
-
-fn metadata(receiver: &OtlpExporter) -> tonic::metadata::MetadataMap {
-    let pairs = receiver.headers.iter().filter_map(|(name, value)| {
-        Some((name.parse::<http::HeaderName>().ok()?, value.parse().ok()?))
-    });
-    tonic::metadata::MetadataMap::from_headers(pairs.collect())
-}
-
-fn exporter(
-    receiver: &OtlpExporter,
-) -> Result<SpanExporter, opentelemetry_otlp::ExporterBuildError> {
-    match receiver.protocol {
-        OtlpProtocol::Http => SpanExporter::builder()
-            .with_http()
-            .with_endpoint(&receiver.endpoint)
-            .with_timeout(receiver.timeout)
-            .with_headers(receiver.headers.iter().cloned().collect())
-            .build(),
-        OtlpProtocol::Grpc => SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(&receiver.endpoint)
-            .with_timeout(receiver.timeout)
-            .with_metadata(metadata(receiver))
-            .build(),
-    }
-}
-
-/// Sends an export without spans, as the daemon would send one, and waits for the answer. Needs a
-/// thread on which no runtime works, and the runtime that gRPC is to use.
-///
-/// # Errors
-/// What was wrong, in the words of the exporter.
-pub fn try_once(receiver: &OtlpExporter, runtime: &tokio::runtime::Handle) -> Result<(), String> {
-    let exporter = {
-        let _inside = runtime.enter();
-        exporter(receiver).map_err(|error| error.to_string())?
-    };
-    let sent = exporter.export(Vec::new());
-    futures_executor::block_on(sent).map_err(|error| error.to_string())
 }
 
 /// Who it is that tells.

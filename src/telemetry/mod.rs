@@ -14,6 +14,7 @@ pub mod log;
 pub mod metrics;
 pub mod openmetrics;
 pub mod process;
+mod receiver;
 pub mod span;
 
 use std::sync::Arc;
@@ -22,7 +23,6 @@ use std::time::Duration;
 use anyhow::Context;
 use opentelemetry::logs::LoggerProvider;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Dispatch;
@@ -67,7 +67,7 @@ impl Telemetry {
             let build = move || {
                 let resource = export::resource(&config);
                 let spans = export::provider(&config, &resource, &metrics)?;
-                Ok::<_, ExporterBuildError>((
+                Ok::<_, receiver::Unusable>((
                     spans,
                     export::logger_provider(&config, &resource, &metrics)?,
                 ))
@@ -85,8 +85,7 @@ impl Telemetry {
                 }
                 None => build(),
             }
-        }
-        .context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
+        }?;
         if config.otel.exporter.is_some() {
             metrics.keep_exemplars();
         }
@@ -146,7 +145,7 @@ pub fn try_export(receiver: &OtlpExporter, patience: Duration) -> Result<(), Str
     receiver.timeout = receiver.timeout.min(patience);
     let handle = runtime.handle().clone();
     let (done, answered) = std::sync::mpsc::channel();
-    std::thread::spawn(move || done.send(export::try_once(&receiver, &handle)));
+    std::thread::spawn(move || done.send(receiver::try_once(&receiver, &handle)));
     let result = answered.recv_timeout(patience);
     runtime.shutdown_background();
     result.unwrap_or_else(|_| Err("no answer in time".to_owned()))

@@ -28,6 +28,7 @@ mod half_closed;
 mod limits;
 mod lists;
 mod mail;
+mod otel_tls;
 mod outages;
 mod outgoing;
 mod pace;
