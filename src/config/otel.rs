@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::pairs::{all_decoded, decoded, pairs};
 use super::reader::{Form, Reader, boolean};
 use super::secret::{Secret, redacted, shown, shown_pairs};
 use super::source::Origin;
@@ -17,9 +18,9 @@ pub struct OtelConfig {
     pub declined: bool,
     /// Where log lines go besides the standard error; none unless the settings say so.
     pub logs: Option<OtlpExporter>,
-    /// `OTEL_SERVICE_NAME`.
-    pub service_name: String,
-    /// `OTEL_RESOURCE_ATTRIBUTES`, as it stands; may hold secrets.
+    /// `OTEL_SERVICE_NAME`; wins over what the resource attributes say.
+    pub service_name: Option<String>,
+    /// `OTEL_RESOURCE_ATTRIBUTES`, as it stands, if it can be understood; may hold secrets.
     pub resource_attributes: Secret,
     /// Whether W3C trace context is read and sent.
     pub propagate: bool,
@@ -68,6 +69,9 @@ crate::labels! {
     }
 }
 
+/// The name of this service unless the settings have another.
+pub const SERVICE_NAME: &str = "match-list-processor";
+
 const SAMPLERS: &[&str] = &[
     "always_on",
     "always_off",
@@ -96,7 +100,7 @@ impl OtelConfig {
             exporter,
             declined: disabled || !wanted,
             logs,
-            service_name: from.text("OTEL_SERVICE_NAME", "match-list-processor"),
+            service_name: service_name(from),
             resource_attributes: resource_attributes(from),
             propagate,
             sampler: sampler.unwrap_or_else(|| "parentbased_always_on".to_owned()),
@@ -108,11 +112,26 @@ impl OtelConfig {
     }
 }
 
+fn service_name(from: &mut Reader<'_>) -> Option<String> {
+    let name = "OTEL_SERVICE_NAME";
+    let found = from.raw(name);
+    let (text, origin) = found.unwrap_or((SERVICE_NAME, Origin::Default));
+    from.show(name, text, origin);
+    found.map(|(text, _)| text.to_owned())
+}
+
 fn resource_attributes(from: &mut Reader<'_>) -> Secret {
     let name = "OTEL_RESOURCE_ATTRIBUTES";
     let (text, origin) = from.raw(name).unwrap_or(("", Origin::Default));
     from.show(name, shown_pairs(text), origin);
-    Secret::new(text.to_owned())
+    if all_decoded(text).is_some() {
+        return Secret::new(text.to_owned());
+    }
+    from.warnings.push(format!(
+        "{name} cannot be understood and is ignored (expected name=value,name=value with \
+         percent-encoded values)"
+    ));
+    Secret::new(String::new())
 }
 
 /// Reads a value; one that cannot be understood is ignored with a warning.
@@ -311,12 +330,9 @@ fn headers(from: &mut Reader<'_>, signal: Signal) -> Vec<(String, String)> {
     let Some(text) = own.or(general) else {
         return Vec::new();
     };
-    let pairs = text.expose().split(',').filter_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        let value = url::form_urlencoded::parse(format!("v={}", value.trim()).as_bytes())
-            .next()
-            .map(|(_, value)| value.into_owned())?;
-        Some((name.trim().to_lowercase(), value))
-    });
-    pairs.filter(|(name, _)| !name.is_empty()).collect()
+    // As the exporter reads those of the environment: what cannot be decoded is sent as it stands.
+    let value = |text: &str| decoded(text).unwrap_or_else(|| text.to_owned());
+    pairs(text.expose())
+        .map(|(name, text)| (name.to_lowercase(), value(text)))
+        .collect()
 }

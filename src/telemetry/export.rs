@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::LogExporter;
 use opentelemetry_sdk::Resource;
@@ -18,7 +18,7 @@ use opentelemetry_sdk::trace::{
 
 use super::metrics::Metrics;
 use super::receiver::{self, Unusable};
-use crate::config::OtelConfig;
+use crate::config::{OTEL_SERVICE_NAME, OtelConfig, all_decoded};
 
 /// Attributes that may leave the process. Anything else is dropped, whoever adds it.
 const ALLOWED: &[&str] = &[
@@ -97,27 +97,20 @@ pub fn logger_provider(
     Ok(Some(provider.build()))
 }
 
-/// Who it is that tells.
+/// Who it is that tells. What the settings say wins over what is made up here.
 pub fn resource(config: &OtelConfig) -> Resource {
-    let pairs = config
-        .resource_attributes
-        .expose()
-        .split(',')
-        .filter_map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            Some(KeyValue::new(
-                name.trim().to_owned(),
-                value.trim().to_owned(),
-            ))
-        });
+    let instance = format!("{:032x}", fastrand::u128(..));
+    let said = all_decoded(config.resource_attributes.expose()).unwrap_or_default();
+    let said = said
+        .into_iter()
+        .map(|(name, value)| KeyValue::new(name, value));
+    let name = config.service_name.clone();
     Resource::builder_empty()
-        .with_attributes(pairs)
+        .with_service_name(OTEL_SERVICE_NAME)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .with_attribute(KeyValue::new(
-            "service.instance.id",
-            format!("{:032x}", fastrand::u128(..)),
-        ))
-        .with_service_name(config.service_name.clone())
+        .with_attribute(KeyValue::new("service.instance.id", instance))
+        .with_attributes(said)
+        .with_attributes(name.map(|name| KeyValue::new("service.name", name)))
         .build()
 }
 
@@ -209,9 +202,22 @@ fn retain_allowed(span: &mut SpanData) {
     let allowed = |pair: &KeyValue| ALLOWED.contains(&pair.key.as_str());
     span.attributes.retain(allowed);
     span.events.events.clear();
+    span.span_context = without_state(&span.span_context);
     for link in &mut span.links.links {
         link.attributes.clear();
+        link.span_context = without_state(&link.span_context);
     }
+}
+
+/// The state of a trace is a text of whoever began it.
+fn without_state(context: &SpanContext) -> SpanContext {
+    SpanContext::new(
+        context.trace_id(),
+        context.span_id(),
+        context.trace_flags(),
+        context.is_remote(),
+        TraceState::NONE,
+    )
 }
 
 /// Counts exports of log lines that failed.

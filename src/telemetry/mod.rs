@@ -161,6 +161,10 @@ pub fn start(config: &Config, metrics: &Arc<Metrics>) -> anyhow::Result<Telemetr
     // What was reached before may have been found unwanted, for ever.
     tracing::callsite::rebuild_interest_cache();
     log::report_panics(Arc::clone(metrics));
+    // A trace that is sent nowhere helps no service that hears of it.
+    if config.otel.propagate && config.otel.exporter.is_some() {
+        span::propagate();
+    }
     Ok(telemetry)
 }
 

@@ -2,7 +2,7 @@
 //! No attribute holds personal data.
 
 use http::HeaderMap;
-use opentelemetry::Context;
+use opentelemetry::{Context, global};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -12,6 +12,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::exemplar::Traced;
 use super::labels::{ErrorKind, Stage};
 use crate::domain::delivery::Destination;
+
+const TRACEPARENT: &str = "traceparent";
 
 /// Links that one span carries at most.
 const MAX_LINKS: usize = 128;
@@ -29,12 +31,10 @@ pub fn server(method: &'static str, route: &'static str, headers: &HeaderMap) ->
         http.request.method = method,
         http.route = route,
     );
-    if !span.is_disabled() && headers.contains_key("traceparent") {
-        let parent =
-            TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
-        if parent.span().span_context().is_valid() {
-            let _ = span.set_parent(parent);
-        }
+    if !span.is_disabled()
+        && let Some(parent) = context_in(headers)
+    {
+        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
     }
     span
 }
@@ -171,34 +171,53 @@ pub fn traceparent_of(span: &Span) -> Option<String> {
     }
     let context = span.context();
     let context = context.span().span_context().clone();
-    context.is_valid().then(|| {
-        let flags = context.trace_flags().to_u8();
-        format!(
-            "00-{}-{}-{flags:02x}",
-            context.trace_id(),
-            context.span_id()
-        )
-    })
+    context.is_valid().then(|| text_of(&context))
+}
+
+fn text_of(context: &SpanContext) -> String {
+    let flags = context.trace_flags().to_u8();
+    let (trace, span) = (context.trace_id(), context.span_id());
+    format!("00-{trace}-{span}-{flags:02x}")
 }
 
 /// The W3C trace context that came with a request, if it is valid.
 #[must_use]
 pub fn inbound(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("traceparent")?.to_str().ok()?;
-    context_of(text).map(|_| text.to_owned())
+    context_in(headers).map(|context| text_of(&context))
 }
 
-/// Adds the W3C trace context of a span to a request's headers.
+/// The same, as the propagator of this process understands it.
+fn context_in(headers: &HeaderMap) -> Option<SpanContext> {
+    if !headers.contains_key(TRACEPARENT) {
+        return None;
+    }
+    let extract = |propagator: &dyn TextMapPropagator| {
+        propagator.extract_with_context(&Context::new(), &Headers(headers))
+    };
+    let context = global::get_text_map_propagator(extract);
+    let context = context.span().span_context().clone();
+    context.is_valid().then_some(context)
+}
+
+/// Adds the W3C trace context of a span to a request's headers, unless nothing is to be sent.
 pub fn inject(span: &Span, headers: &mut HeaderMap) {
     let context = span.context();
     if context.span().span_context().is_valid() {
-        TraceContextPropagator::new().inject_context(&context, &mut HeadersMut(headers));
+        let inject = |propagator: &dyn TextMapPropagator| {
+            propagator.inject_context(&context, &mut HeadersMut(headers));
+        };
+        global::get_text_map_propagator(inject);
     }
+}
+
+/// Has this process read and send W3C trace context from now on. Until then it does neither.
+pub fn propagate() {
+    global::set_text_map_propagator(TraceContextPropagator::new());
 }
 
 fn context_of(traceparent: &str) -> Option<SpanContext> {
     let mut headers = HeaderMap::new();
-    headers.insert("traceparent", traceparent.parse().ok()?);
+    headers.insert(TRACEPARENT, traceparent.parse().ok()?);
     let context =
         TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(&headers));
     let context = context.span().span_context().clone();
@@ -209,7 +228,9 @@ struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).and_then(|value| value.to_str().ok())
+        // A `tracestate` may hold anything, and would be told with every span.
+        let known = Some(key).filter(|&key| key == TRACEPARENT);
+        known.and_then(|key| self.0.get(key)?.to_str().ok())
     }
     fn keys(&self) -> Vec<&str> {
         self.0.keys().map(http::HeaderName::as_str).collect()

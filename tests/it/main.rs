@@ -28,6 +28,8 @@ mod half_closed;
 mod limits;
 mod lists;
 mod mail;
+mod otel_propagation;
+mod otel_resource;
 mod otel_tls;
 mod outages;
 mod outgoing;

@@ -23,10 +23,13 @@ fn inbound() -> String {
 fn process(daemon: &Daemon) -> serde_json::Value {
     let body = serde_json::json!({ "from": canary("body") }).to_string();
     let request = format!(
-        "POST /process?who={} HTTP/1.1\r\nPrefer: wait=20\r\nTraceparent: {}\r\nX-From: {}\r\n\
+        "POST /process?who={} HTTP/1.1\r\nPrefer: wait=20\r\nTraceparent: {}\r\nTracestate: email={}\r\n\
+         Baggage: user={}\r\nX-From: {}\r\n\
          Authorization: Bearer {}\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         canary("query"),
         inbound(),
+        canary("tracestate"),
+        canary("baggage"),
         canary("header"),
         canary("user"),
         body.len()

@@ -6,6 +6,7 @@ pub mod faults;
 pub mod kept;
 pub mod matches;
 pub mod neighbours;
+pub mod otlp;
 pub mod receivers;
 pub mod redis;
 pub mod scripted;
