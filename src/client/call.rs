@@ -144,7 +144,13 @@ impl Caller {
     ) -> Result<Answer<B>, CallError> {
         let mut context = HeaderMap::new();
         span::inject(span, &mut context);
-        let sent = call.request.headers(context).send().await;
+        let (client, request) = call.request.headers(context).build_split();
+        let request = request.map_err(|error| of_reqwest(&error))?;
+        let url = request.url();
+        if let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) {
+            span::towards(span, host, port);
+        }
+        let sent = client.execute(request).await;
         let response = sent.map_err(|error| of_reqwest(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         if let Err(mut error) = of_status(status, &headers) {

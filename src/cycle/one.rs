@@ -120,7 +120,7 @@ impl Cycle {
         if begun.waiting.failures > 0 {
             self.metrics.client_retries.inc((Dependency::ApiClient,));
         }
-        let (body, digest, validators) = match self.fetch(&begun.feed).await? {
+        let (body, digest, validators) = match span::resent(begun.waiting.failures, self.fetch(&begun.feed)).await? {
             Fetched::NotModified => return Ok(None),
             Fetched::Unchanged { length } => {
                 self.metrics.match_list_bytes.set_size((), length);

@@ -160,8 +160,9 @@ impl Dispatcher {
         let begun = Instant::now();
         let parent = claimed.traceparent.as_deref();
         let span = span::deliver(self.lane.kind, claimed.attempt, parent);
-        let tried =
-            AssertUnwindSafe(self.destinations.deliver(&self.lane, &claimed)).catch_unwind();
+        let before = claimed.attempt.saturating_sub(1);
+        let tried = span::resent(before, self.destinations.deliver(&self.lane, &claimed));
+        let tried = AssertUnwindSafe(tried).catch_unwind();
         let result = tried.instrument(span.clone()).await.unwrap_or_else(|_| {
             Err(CallError::of(
                 ErrorKind::Internal,

@@ -109,6 +109,7 @@ impl Webhook {
             dial_within(self.settings.reach, host, port, TIMEOUTS.connect).await
         };
         let span = span::command("connect", Dependency::Webhook.label());
+        span::towards(&span, host, port);
         let dialed = observed(&self.caller.metrics, Dependency::Webhook, &span, dialing).await;
         Health::from_result(dialed.map(|_| HealthStatus::Healthy), begun.elapsed())
     }

@@ -24,6 +24,7 @@ use crate::config::{OTEL_SERVICE_NAME, OtelConfig, all_decoded};
 const ALLOWED: &[&str] = &[
     "error.type",
     "http.request.method",
+    "http.request.resend_count",
     "http.response.status_code",
     "http.route",
     "match_list_processor.attempt",
@@ -33,6 +34,8 @@ const ALLOWED: &[&str] = &[
     "messaging.operation.name",
     "messaging.system",
     "peer.service",
+    "server.address",
+    "server.port",
     "url.path",
 ];
 

@@ -56,6 +56,8 @@ pub fn send_trigger(parent: &Span) -> Span {
 /// The span of a cycle: the root of a trace of its own, linked to the triggers that it serves.
 #[must_use]
 pub fn cycle(links: &[String]) -> Span {
+    // An unsigned number would be sent as a text.
+    let triggers = i64::try_from(links.len()).unwrap_or(i64::MAX);
     let span = info_span!(
         parent: None,
         "cycle",
@@ -64,7 +66,7 @@ pub fn cycle(links: &[String]) -> Span {
         messaging.system = "match_list_processor",
         messaging.operation.name = "process",
         messaging.destination.name = "triggers",
-        messaging.batch.message_count = links.len(),
+        messaging.batch.message_count = triggers,
     );
     for link in links.iter().take(MAX_LINKS) {
         if let Some(context) = context_of(link) {
@@ -80,17 +82,39 @@ pub fn stage(stage: Stage) -> Span {
     info_span!("stage", otel.name = stage.label(), otel.kind = "internal")
 }
 
+tokio::task_local! {
+    /// How often what is done now was tried before.
+    static RESENT: u32;
+}
+
+/// Does something that was tried so often before, which the spans of its calls tell.
+pub fn resent<F: Future>(before: u32, attempt: F) -> impl Future<Output = F::Output> {
+    RESENT.scope(before, attempt)
+}
+
 /// The span of one call to another service.
 #[must_use]
 pub fn client(method: &'static str, service: &'static str, path: &'static str) -> Span {
-    info_span!(
+    let span = info_span!(
         "client",
         otel.name = method,
         otel.kind = "client",
         http.request.method = method,
         url.path = path,
         peer.service = service,
-    )
+    );
+    let resent = RESENT.try_with(|&before| before).unwrap_or_default();
+    if resent > 0 {
+        span.set_attribute("http.request.resend_count", i64::from(resent));
+    }
+    span
+}
+
+/// Notes which server a call goes to: its name or its address, and the port.
+pub fn towards(span: &Span, host: &str, port: u16) {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    span.set_attribute("server.address", host.to_owned());
+    span.set_attribute("server.port", i64::from(port));
 }
 
 /// The span of one call to another service that speaks no HTTP.
@@ -114,7 +138,7 @@ pub fn deliver(destination: Destination, attempt: u32, cycle: Option<&str>) -> S
         otel.name = "deliver",
         otel.kind = "internal",
         match_list_processor.destination = destination.label(),
-        match_list_processor.attempt = attempt,
+        match_list_processor.attempt = i64::from(attempt),
     );
     if let Some(context) = cycle.and_then(context_of) {
         if attempt == 1 {

@@ -100,6 +100,8 @@ impl Mail {
         };
         let dependency = Dependency::Mail;
         let span = span::command(operation, dependency.label());
+        let (host, port) = self.server.place();
+        span::towards(&span, host, port);
         observed(&self.metrics, dependency, &span, bounded).await
     }
 }

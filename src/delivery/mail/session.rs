@@ -62,6 +62,11 @@ impl Server {
         })
     }
 
+    /// The server's name or address, and the port.
+    pub(super) fn place(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
     /// A connection on which both sides have introduced themselves, with TLS if it is asked for.
     pub(super) async fn open(&self) -> Result<AsyncSmtpConnection, CallError> {
         let stream = dial(&self.host, self.port, CONNECT).await?;

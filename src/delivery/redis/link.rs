@@ -66,6 +66,14 @@ impl Link {
         })
     }
 
+    /// The server's name or address, and the port; none for a socket in the file system.
+    pub(super) fn server(&self) -> Option<(&str, u16)> {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => Some((host, *port)),
+            _ => None,
+        }
+    }
+
     /// Sends one command. What failed takes the connection with it: the next one is new.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, CallError> {
         let mut kept = self.kept.lock().await;

@@ -160,6 +160,9 @@ impl Redis {
     ) -> Result<T, CallError> {
         let dependency = Dependency::Redis;
         let span = span::command(operation, dependency.label());
+        if let Some((host, port)) = self.link.server() {
+            span::towards(&span, host, port);
+        }
         observed(&self.metrics, dependency, &span, call).await
     }
 }
