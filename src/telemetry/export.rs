@@ -18,6 +18,7 @@ use opentelemetry_sdk::trace::{
 
 use super::metrics::Metrics;
 use super::receiver::{self, Unusable};
+use super::rejected::Rejected;
 use crate::config::{OTEL_SERVICE_NAME, OtelConfig, all_decoded};
 
 /// Attributes that may leave the process. Anything else is dropped, whoever adds it.
@@ -47,6 +48,7 @@ pub fn provider(
     config: &OtelConfig,
     resource: &Resource,
     metrics: &Arc<Metrics>,
+    rejected: &Rejected,
 ) -> Result<SdkTracerProvider, Unusable> {
     let builder = SdkTracerProvider::builder()
         .with_sampler(LocalParent(sampler(config)))
@@ -60,6 +62,7 @@ pub fn provider(
         inner: receiver::spans(receiver)?,
         pending: Arc::clone(&pending),
         metrics: Arc::clone(metrics),
+        rejected: rejected.clone(),
     };
     let batch = BatchConfigBuilder::default()
         .with_max_queue_size(config.max_queue_size)
@@ -86,6 +89,7 @@ pub fn logger_provider(
     config: &OtelConfig,
     resource: &Resource,
     metrics: &Arc<Metrics>,
+    rejected: &Rejected,
 ) -> Result<Option<SdkLoggerProvider>, Unusable> {
     let Some(receiver) = &config.logs else {
         return Ok(None);
@@ -93,6 +97,7 @@ pub fn logger_provider(
     let counted = CountedLines {
         inner: receiver::lines(receiver)?,
         metrics: Arc::clone(metrics),
+        rejected: rejected.clone(),
     };
     let provider = SdkLoggerProvider::builder()
         .with_resource(resource.clone())
@@ -228,12 +233,17 @@ fn without_state(context: &SpanContext) -> SpanContext {
 struct CountedLines {
     inner: LogExporter,
     metrics: Arc<Metrics>,
+    rejected: Rejected,
 }
 
 impl ExportLogs for CountedLines {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let result = self.inner.export(batch).await;
-        if result.is_err() {
+        let rejected = self.rejected.take_lines();
+        if rejected > 0 {
+            tracing::warn!(rejected, "the receiver of log lines rejected some of them");
+        }
+        if result.is_err() || rejected > 0 {
             self.metrics.tracing_export_failures.inc(());
         }
         result
@@ -253,6 +263,7 @@ struct Counted<E> {
     inner: E,
     pending: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
+    rejected: Rejected,
 }
 
 impl<E: fmt::Debug> fmt::Debug for Counted<E> {
@@ -269,6 +280,11 @@ impl<E: ExportSpans> ExportSpans for Counted<E> {
         if result.is_err() {
             self.metrics.tracing_export_failures.inc(());
             self.metrics.tracing_spans_dropped.add((), spans as u64);
+        }
+        let rejected = self.rejected.take_spans();
+        if rejected > 0 {
+            tracing::warn!(rejected, "the receiver of traces rejected some of the spans");
+            self.metrics.tracing_spans_dropped.add((), rejected);
         }
         result
     }

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod openmetrics;
 pub mod process;
 mod receiver;
+mod rejected;
 pub mod span;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::{Config, LogFormat, OtlpExporter};
 use metrics::Metrics;
+use rejected::Rejected;
 
 /// Spans and log lines, on their way out until [`shutdown`](Self::shutdown).
 #[derive(Debug)]
@@ -61,15 +63,17 @@ impl Telemetry {
         let runtime = runtime
             .transpose()
             .context("cannot start the thread that sends traces")?;
+        let rejected = Rejected::default();
         let (provider, logs) = {
             let _inside = runtime.as_ref().map(tokio::runtime::Runtime::enter);
             let (config, metrics) = (config.otel.clone(), Arc::clone(metrics));
+            let rejected = rejected.clone();
             let build = move || {
                 let resource = export::resource(&config);
-                let spans = export::provider(&config, &resource, &metrics)?;
+                let spans = export::provider(&config, &resource, &metrics, &rejected)?;
                 Ok::<_, receiver::Unusable>((
                     spans,
-                    export::logger_provider(&config, &resource, &metrics)?,
+                    export::logger_provider(&config, &resource, &metrics, &rejected)?,
                 ))
             };
             // The blocking client must be made, too, where no runtime is entered.
@@ -92,7 +96,7 @@ impl Telemetry {
         let logger = logs
             .as_ref()
             .map(|logs| logs.logger("match-list-processor"));
-        let dispatch = dispatch(config, metrics, &provider, logger)?;
+        let dispatch = dispatch(config, metrics, &provider, logger, rejected)?;
         let telemetry = Self {
             provider,
             logs,
@@ -173,6 +177,7 @@ fn dispatch(
     metrics: &Arc<Metrics>,
     provider: &SdkTracerProvider,
     logger: Option<SdkLogger>,
+    rejected: Rejected,
 ) -> anyhow::Result<Dispatch> {
     let level = config.log.level;
     // Without a receiver the spans of requests would be made and thrown away at every trigger. A
@@ -200,7 +205,7 @@ fn dispatch(
         } else {
             level.min(LevelFilter::WARN)
         };
-        *meta.level() <= level
+        *meta.level() <= level && !rejected::is_of_exporter(meta)
     };
     let to_terminal = config.log.file.is_none();
     let writer = match &config.log.file {
@@ -224,12 +229,16 @@ fn dispatch(
         };
         bridge::Bridge(logger).with_filter(filter_fn(wanted))
     });
+    let rejected = rejected.with_filter(filter_fn(|meta| {
+        rejected::is_of_exporter(meta) && *meta.level() == tracing::Level::WARN
+    }));
     Ok(Dispatch::new(
         tracing_subscriber::registry()
             .with(spans)
             .with(lines)
             .with(exported)
-            .with(counted),
+            .with(counted)
+            .with(rejected),
     ))
 }
 
