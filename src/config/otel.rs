@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use super::pairs::{all_decoded, decoded, pairs};
-use super::reader::{Form, Reader, boolean};
-use super::secret::{Secret, redacted, shown, shown_pairs};
+use super::otlp::{OtlpExporter, Signal, exporter, exporter_wanted};
+use super::pairs::all_decoded;
+use super::reader::{Reader, boolean};
+use super::secret::{Secret, shown, shown_pairs};
 use super::source::Origin;
 
 /// Where traces go.
@@ -34,39 +35,6 @@ pub struct OtelConfig {
     pub max_queue_size: usize,
     /// `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
     pub max_batch_size: usize,
-}
-
-/// A receiver of traces.
-#[derive(Clone)]
-pub struct OtlpExporter {
-    /// The setting that names it.
-    pub setting: String,
-    /// For HTTP the whole URL, for gRPC the server.
-    pub endpoint: String,
-    /// How to talk to it.
-    pub protocol: OtlpProtocol,
-    /// Sent along; may hold secrets.
-    pub headers: Vec<(String, String)>,
-    /// For one export.
-    pub timeout: Duration,
-}
-
-impl std::fmt::Debug for OtlpExporter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OtlpExporter")
-            .field("protocol", &self.protocol)
-            .finish_non_exhaustive()
-    }
-}
-
-crate::labels! {
-    /// A form of OTLP.
-    OtlpProtocol {
-        /// gRPC.
-        Grpc => "grpc",
-        /// Protobuf over HTTP.
-        Http => "http/protobuf",
-    }
 }
 
 /// The name of this service unless the settings have another.
@@ -155,59 +123,8 @@ fn lenient<T>(
     parse(default)
 }
 
-fn milliseconds(text: &str) -> Option<Duration> {
+pub(super) fn milliseconds(text: &str) -> Option<Duration> {
     text.parse().ok().map(Duration::from_millis)
-}
-
-/// What is exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signal {
-    Traces,
-    Logs,
-}
-
-impl Signal {
-    /// As variables call it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Traces => "TRACES",
-            Self::Logs => "LOGS",
-        }
-    }
-
-    fn path(self) -> &'static str {
-        match self {
-            Self::Traces => "/v1/traces",
-            Self::Logs => "/v1/logs",
-        }
-    }
-
-    /// The exporter unless the settings name one: log lines go to the standard error anyway.
-    fn usual(self) -> &'static str {
-        match self {
-            Self::Traces => "otlp",
-            Self::Logs => "none",
-        }
-    }
-}
-
-fn exporter_wanted(from: &mut Reader<'_>, signal: Signal) -> bool {
-    let name = format!("OTEL_{}_EXPORTER", signal.name());
-    let usual = (signal.usual(), Origin::Default);
-    let (text, origin) = from.raw(&name).unwrap_or(usual);
-    from.show(&name, text, origin);
-    match text {
-        "otlp" => true,
-        "none" => false,
-        other => {
-            let form = Form {
-                expected: "otlp or none",
-                example: "otlp",
-            };
-            from.mistake(&name, &format!("{:?} is not supported", shown(other)), form);
-            false
-        }
-    }
 }
 
 /// The receiver of logs, which there must be where they are wanted.
@@ -236,103 +153,4 @@ fn propagators(from: &mut Reader<'_>) -> bool {
         }
     }
     names.contains(&"tracecontext") && !names.contains(&"none")
-}
-
-/// The variable of the signal's own wins over the general one; the name of the one that counts.
-fn own_or_general<'a>(
-    from: &mut Reader<'a>,
-    signal: Signal,
-    rest: &str,
-) -> Option<(&'a str, Origin, bool)> {
-    let own = from.raw(&format!("OTEL_EXPORTER_OTLP_{}_{rest}", signal.name()));
-    let general = from.raw(&format!("OTEL_EXPORTER_OTLP_{rest}"));
-    let general = general.map(|(text, origin)| (text, origin, false));
-    own.map(|(text, origin)| (text, origin, true)).or(general)
-}
-
-/// The name under which a setting is shown; none for a general one that traces have shown already.
-fn told_as(signal: Signal, own: bool, rest: &str) -> Option<String> {
-    match (signal, own) {
-        (Signal::Traces, _) => Some(format!("OTEL_EXPORTER_OTLP_{rest}")),
-        (Signal::Logs, true) => Some(format!("OTEL_EXPORTER_OTLP_LOGS_{rest}")),
-        (Signal::Logs, false) => None,
-    }
-}
-
-fn exporter(from: &mut Reader<'_>, signal: Signal) -> Option<OtlpExporter> {
-    let protocol = protocol(from, signal);
-    let headers = headers(from, signal);
-    let timeout = own_or_general(from, signal, "TIMEOUT");
-    let timeout = timeout.and_then(|(text, _, _)| milliseconds(text));
-    let (text, origin, own) = own_or_general(from, signal, "ENDPOINT")?;
-    let form = Form {
-        expected: "an http or https URL",
-        example: "http://localhost:4318",
-    };
-    let setting = match own {
-        true => format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.name()),
-        false => "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
-    };
-    let name = told_as(signal, own, "ENDPOINT");
-    let Some(mut url) = super::upstream::http_url(text) else {
-        if let Some(name) = name {
-            from.mistake(&name, "is no URL", form);
-        }
-        return None;
-    };
-    if let Some(name) = name {
-        from.show(&name, redacted(&url), origin);
-    }
-    if protocol == OtlpProtocol::Http && !own {
-        let path = format!("{}{}", url.path().trim_end_matches('/'), signal.path());
-        url.set_path(&path);
-    }
-    let timeout = timeout.unwrap_or(Duration::from_secs(10));
-    Some(OtlpExporter {
-        setting,
-        endpoint: url.to_string(),
-        protocol,
-        headers,
-        timeout,
-    })
-}
-
-fn protocol(from: &mut Reader<'_>, signal: Signal) -> OtlpProtocol {
-    let found = own_or_general(from, signal, "PROTOCOL");
-    let (text, origin, own) = found.unwrap_or(("http/protobuf", Origin::Default, false));
-    let name = told_as(signal, own, "PROTOCOL");
-    if let Some(name) = &name {
-        from.show(name, text, origin);
-    }
-    OtlpProtocol::from_label(text).unwrap_or_else(|| {
-        let form = Form {
-            expected: "grpc or http/protobuf",
-            example: "http/protobuf",
-        };
-        if let Some(name) = name {
-            let problem = format!("{:?} is not supported", shown(text));
-            from.mistake(&name, &problem, form);
-        }
-        OtlpProtocol::Http
-    })
-}
-
-fn headers(from: &mut Reader<'_>, signal: Signal) -> Vec<(String, String)> {
-    let own = from.secret(&format!("OTEL_EXPORTER_OTLP_{}_HEADERS", signal.name()));
-    // Shown once, with those of the traces.
-    let general = match signal {
-        Signal::Traces => from.secret("OTEL_EXPORTER_OTLP_HEADERS"),
-        Signal::Logs => {
-            let general = from.raw("OTEL_EXPORTER_OTLP_HEADERS");
-            general.map(|(text, _)| Secret::new(text.to_owned()))
-        }
-    };
-    let Some(text) = own.or(general) else {
-        return Vec::new();
-    };
-    // As the exporter reads those of the environment: what cannot be decoded is sent as it stands.
-    let value = |text: &str| decoded(text).unwrap_or_else(|| text.to_owned());
-    pairs(text.expose())
-        .map(|(name, text)| (name.to_lowercase(), value(text)))
-        .collect()
 }
