@@ -203,14 +203,23 @@ fn authorities(from: &mut Reader<'_>, signal: Signal) -> Option<Vec<u8>> {
 
 /// Says which of the usual settings would change nothing.
 fn without(from: &mut Reader<'_>, signal: Signal) {
-    for rest in ["CLIENT_CERTIFICATE", "CLIENT_KEY", "COMPRESSION", "INSECURE"] {
+    for rest in [
+        "CLIENT_CERTIFICATE",
+        "CLIENT_KEY",
+        "COMPRESSION",
+        "INSECURE",
+    ] {
         let Some((text, _, own)) = own_or_general(from, signal, rest) else {
             continue;
         };
-        let is_usual = matches!((rest, text), ("COMPRESSION", "none") | ("INSECURE", "false"));
+        let is_usual = matches!(
+            (rest, text),
+            ("COMPRESSION", "none") | ("INSECURE", "false")
+        );
         if !is_usual && signal.tells(own) {
             let name = variable(signal, own, rest);
-            from.warnings.push(format!("{name} is not supported and is ignored"));
+            from.warnings
+                .push(format!("{name} is not supported and is ignored"));
         }
     }
 }

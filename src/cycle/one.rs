@@ -120,18 +120,19 @@ impl Cycle {
         if begun.waiting.failures > 0 {
             self.metrics.client_retries.inc((Dependency::ApiClient,));
         }
-        let (body, digest, validators) = match span::resent(begun.waiting.failures, self.fetch(&begun.feed)).await? {
-            Fetched::NotModified => return Ok(None),
-            Fetched::Unchanged { length } => {
-                self.metrics.match_list_bytes.set_size((), length);
-                return Ok(None);
-            }
-            Fetched::List {
-                body,
-                digest,
-                validators,
-            } => (body, digest, validators),
-        };
+        let (body, digest, validators) =
+            match span::resent(begun.waiting.failures, self.fetch(&begun.feed)).await? {
+                Fetched::NotModified => return Ok(None),
+                Fetched::Unchanged { length } => {
+                    self.metrics.match_list_bytes.set_size((), length);
+                    return Ok(None);
+                }
+                Fetched::List {
+                    body,
+                    digest,
+                    validators,
+                } => (body, digest, validators),
+            };
         self.metrics.match_list_bytes.set_size((), body.len());
         let (cycle, feed) = (Arc::clone(self), begun.feed.clone());
         let (at, time_zone) = (begun.at, self.time_zone.clone());

@@ -160,6 +160,15 @@ fn is_unused(kind: MetricType, one: &Metric) -> bool {
     }
 }
 
+/// What one scrape takes from the allocator, which is most of its time.
+fn assert_cheap(form: Form, metrics: &Metrics, series: usize) {
+    let used = allocation_counter::measure(|| drop(form.write(metrics)));
+    let (count, bytes) = (used.count_total, used.bytes_total);
+    println!("{form:?}: {count} allocations of {bytes} bytes together");
+    assert!(count <= 6 * series as u64, "{form:?}: {count} allocations");
+    assert!(bytes <= 600_000, "{form:?}: {bytes} bytes allocated");
+}
+
 #[test]
 fn nothing_that_can_happen_takes_a_scrape_beyond_its_budget() {
     let metrics = configured();
@@ -182,5 +191,6 @@ fn nothing_that_can_happen_takes_a_scrape_beyond_its_budget() {
         let named = text.lines().filter(|line| line.contains(" # {")).count();
         let kept = if form == Form::Text { 0 } else { exemplars };
         assert_eq!(named, kept);
+        assert_cheap(form, &metrics, count);
     }
 }

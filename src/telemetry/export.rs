@@ -283,7 +283,10 @@ impl<E: ExportSpans> ExportSpans for Counted<E> {
         }
         let rejected = self.rejected.take_spans();
         if rejected > 0 {
-            tracing::warn!(rejected, "the receiver of traces rejected some of the spans");
+            tracing::warn!(
+                rejected,
+                "the receiver of traces rejected some of the spans"
+            );
             self.metrics.tracing_spans_dropped.add((), rejected);
         }
         result

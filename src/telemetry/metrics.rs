@@ -187,9 +187,9 @@ catalogue! {
     /// 1 while an operator has paused cycles and deliveries, else 0.
     paused: Gauge<()> = "paused";
 
-    /// Spans dropped before they were exported.
+    /// Spans dropped before they were exported, or rejected by their receiver.
     tracing_spans_dropped: Counter<()> = "tracing_spans_dropped_total";
-    /// Exports of spans, or of log lines where they are exported, that failed.
+    /// Exports of spans, or of log lines where they are exported, that failed, or of which lines were rejected.
     tracing_export_failures: Counter<()> = "tracing_export_failures_total";
     /// Panics caught or seen, each of them a defect.
     panics: Counter<()> = "panics_total";

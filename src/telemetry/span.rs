@@ -2,9 +2,9 @@
 //! No attribute holds personal data.
 
 use http::HeaderMap;
-use opentelemetry::{Context, global};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
+use opentelemetry::{Context, global};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;

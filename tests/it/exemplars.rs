@@ -2,9 +2,15 @@
 //! real receiver got.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::support::binary::{Daemon, ListService};
+use crate::support::matches::{list, matches};
 use crate::support::receivers::Tap;
+use crate::support::scripted::{Act, Scripted};
 use crate::support::servers::Server;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,27 +31,87 @@ fn exemplars(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.contains(" # {")).collect()
 }
 
-/// The traces of all exemplars that Prometheus knows of a family, once it knows some.
-fn known(prometheus: &Server, family: &str) -> BTreeSet<String> {
+/// An exemplar as Prometheus knows it.
+#[derive(Debug)]
+struct Known {
+    trace: String,
+    value: f64,
+    /// The bound of the bucket.
+    le: f64,
+    /// The labels of its series.
+    labels: Value,
+}
+
+fn number(text: &Value) -> f64 {
+    match text.as_str().unwrap() {
+        "+Inf" => f64::INFINITY,
+        text => text.parse().unwrap(),
+    }
+}
+
+/// All exemplars that Prometheus knows of a family, once there are at least so many.
+fn known(prometheus: &Server, family: &str, least: usize) -> Vec<Known> {
     let query = format!(
         "/api/v1/query_exemplars?query=match_list_processor_{family}_bucket&start=0&end=99999999999"
     );
     Server::until(&format!("exemplars of {family}"), || {
         let data = prometheus.data(&query);
-        let series = data.as_array().unwrap().iter();
-        let all = series.flat_map(|one| one["exemplars"].as_array().unwrap());
-        let ids = all.map(|one| one["labels"]["trace_id"].as_str().unwrap().to_owned());
-        let ids: BTreeSet<_> = ids.collect();
-        (!ids.is_empty()).then_some(ids)
+        let mut all = Vec::new();
+        for series in data.as_array().unwrap() {
+            for one in series["exemplars"].as_array().unwrap() {
+                all.push(Known {
+                    trace: one["labels"]["trace_id"].as_str().unwrap().to_owned(),
+                    value: number(&one["value"]),
+                    le: number(&series["seriesLabels"]["le"]),
+                    labels: series["seriesLabels"].clone(),
+                });
+            }
+        }
+        (all.len() >= least).then_some(all)
     })
+}
+
+/// The bounds of a family's buckets, in order.
+fn bounds(text: &str, family: &str) -> Vec<f64> {
+    let begin = format!("match_list_processor_{family}_bucket{{");
+    let lines = text.lines().filter(|line| line.starts_with(&begin));
+    let bound = |line: &str| {
+        let (_, rest) = line.split_once("le=\"").unwrap();
+        number(&rest.split('"').next().unwrap().into())
+    };
+    let mut bounds: Vec<_> = lines.map(bound).collect();
+    bounds.sort_by(f64::total_cmp);
+    bounds.dedup();
+    bounds
+}
+
+/// A service whose list comes at the second try.
+fn list_at_the_second_try() -> Scripted {
+    let service = Scripted::start(Act::status(500));
+    let asked = AtomicUsize::new(0);
+    service.acts(move |request| {
+        let is_list = request.head.starts_with("GET /matches ");
+        match is_list && asked.fetch_add(1, Ordering::Relaxed) == 0 {
+            true => Act::status(500),
+            false => Act::with(200, "", &String::from_utf8(list(&matches(1..2))).unwrap()),
+        }
+    });
+    service
 }
 
 #[test]
 fn prometheus_leads_to_the_trace_that_the_receiver_got() {
-    let tap = Tap::start();
-    let list = ListService::start();
-    let daemon = Daemon::start(&list, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &tap.endpoint())]);
-    let record = daemon.process(INBOUND);
+    let (tap, service) = (Tap::start(), list_at_the_second_try());
+    let (api, endpoint) = (service.url("").to_string(), tap.endpoint());
+    let settings = [
+        ("API_BASE_URL", api.as_str()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+    ];
+    let daemon = Daemon::start(&ListService::start(), &settings);
+    let request = format!("POST /process HTTP/1.1\r\ntraceparent: {INBOUND}\r\n");
+    daemon.exchange(&request).unwrap();
+    daemon.await_count("cycles_total{outcome=\"failure\"}", 1.0);
+    daemon.await_count("cycles_total{outcome=\"success\"}", 1.0);
     daemon.await_deliveries();
     let config = format!(
         "scrape_configs:\n  - job_name: match-list-processor\n    scrape_interval: 250ms\n    \
@@ -55,27 +121,54 @@ fn prometheus_leads_to_the_trace_that_the_receiver_got() {
     );
     let prometheus = Server::prometheus(&config, &[], &["--enable-feature=exemplar-storage"]);
     let families = [
-        ("cycle_duration_seconds", "process triggers"),
-        ("delivery_duration_seconds", "deliver"),
-        ("http_request_duration_seconds", "POST /process"),
+        ("cycle_duration_seconds", "process triggers", 2),
+        ("delivery_duration_seconds", "deliver", 1),
+        ("http_request_duration_seconds", "POST /process", 1),
     ];
-    let found = families.map(|(family, _)| known(&prometheus, family));
-    let trace = record["trace_id"].as_str().unwrap();
-    assert_eq!(found[0], BTreeSet::from([trace.to_owned()]));
+    let found = families.map(|(family, _, least)| known(&prometheus, family, least));
     // Plain series come through as well.
     let sum = "/api/v1/query?query=match_list_processor_cycles_total";
     let sum = prometheus.data(sum)["result"].clone();
-    let success = sum.as_array().unwrap().iter();
-    let success = success.filter(|one| one["metric"]["outcome"] == "success");
-    let values: Vec<_> = success.map(|one| one["value"][1].clone()).collect();
-    assert_eq!(values, ["1"]);
+    let ended = |outcome| {
+        let series = sum.as_array().unwrap().iter();
+        let mut series = series.filter(|one| one["metric"]["outcome"] == outcome);
+        series.next().unwrap()["value"][1].clone()
+    };
+    assert_eq!(
+        (ended("success"), ended("failure")),
+        ("1".into(), "1".into())
+    );
     drop(prometheus);
+    let (_, text) = scrape(&daemon, "/metrics/prom", None);
     daemon.stop();
     let (spans, _) = tap.spans();
-    for ((family, span), found) in families.into_iter().zip(found) {
-        let sent = spans.iter().filter(|one| one.name == span);
-        let sent: BTreeSet<_> = sent.map(|one| one.trace.clone()).collect();
-        assert!(found.is_subset(&sent), "{family}: {found:?} of {sent:?}");
+    for ((family, name, _), found) in families.into_iter().zip(found) {
+        let bounds = bounds(&text, family);
+        for one in &found {
+            let below = bounds.iter().rev().find(|&&bound| bound < one.le);
+            let below = below.copied().unwrap_or(-1.0);
+            assert!(
+                below < one.value && one.value <= one.le,
+                "{one:?}: {bounds:?}"
+            );
+            // Of one trace there may be several deliveries.
+            let mut of_trace = spans.iter();
+            let span = of_trace.find(|span| {
+                let took = Duration::from_nanos(span.nanos).as_secs_f64();
+                (&span.trace, span.name.as_str()) == (&one.trace, name)
+                    && (took - one.value).abs() < 0.3
+            });
+            let span = span.unwrap_or_else(|| panic!("{family}: {one:?} in {spans:#?}"));
+            if family == "cycle_duration_seconds" {
+                let outcome = if span.failed { "failure" } else { "success" };
+                assert_eq!(one.labels["outcome"], outcome, "{one:?}");
+            }
+        }
+        if family == "cycle_duration_seconds" {
+            let outcomes = found.iter().map(|one| one.labels["outcome"].to_string());
+            let outcomes: BTreeSet<_> = outcomes.collect();
+            assert_eq!(outcomes.len(), 2, "one of each: {found:?}");
+        }
     }
 }
 

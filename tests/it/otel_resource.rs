@@ -35,7 +35,11 @@ fn what_the_settings_say_wins_over_what_the_daemon_makes_up() {
     let said = ("OTEL_RESOURCE_ATTRIBUTES", said);
     for (settings, name, instance) in [
         (vec![said], "mine", Some("pod-7")),
-        (vec![said, ("OTEL_SERVICE_NAME", "other")], "other", Some("pod-7")),
+        (
+            vec![said, ("OTEL_SERVICE_NAME", "other")],
+            "other",
+            Some("pod-7"),
+        ),
         (vec![("OTEL_SERVICE_NAME", "other")], "other", None),
         (vec![], "match-list-processor", None),
         // One value that cannot be understood, and by the specification none counts.

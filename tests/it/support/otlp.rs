@@ -53,7 +53,9 @@ impl Receiver {
     /// The attributes of the resource that was told to a path, in order: those of the first export.
     pub fn resource(&self, path: &str) -> Vec<(String, String)> {
         let bodies = self.bodies(path);
-        let body = bodies.first().unwrap_or_else(|| panic!("nothing came to {path}"));
+        let body = bodies
+            .first()
+            .unwrap_or_else(|| panic!("nothing came to {path}"));
         let of_resource = field(body, 1).remove(0);
         let resource = field(of_resource, 1).remove(0);
         let pair = |pair: &[u8]| {

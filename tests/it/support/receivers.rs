@@ -20,6 +20,7 @@ pub struct Span {
     pub name: String,
     pub kind: String,
     pub links: Vec<(String, String)>,
+    /// Their values, each with its type behind it unless that is a text: `1 (int)`.
     pub attributes: BTreeMap<String, String>,
     pub failed: bool,
     /// From its start to its end, in nanoseconds.
@@ -106,11 +107,14 @@ fn of_json(span: &Value) -> Span {
         attributes: list(&span["attributes"])
             .iter()
             .map(|pair| {
-                let value = pair["value"].as_object().unwrap().values().next().unwrap();
+                let (form, value) = pair["value"].as_object().unwrap().iter().next().unwrap();
                 let value = value
                     .as_str()
                     .map_or_else(|| value.to_string(), str::to_owned);
-                (text(&pair["key"]), value)
+                (
+                    text(&pair["key"]),
+                    typed(form.trim_end_matches("Value"), &value),
+                )
             })
             .collect(),
         failed: span["status"]["code"] == 2,
@@ -124,9 +128,18 @@ fn nanos(at: &Value) -> u64 {
 
 /// The value in `Some(AnyValue { value: Some(StringValue("x")) })`.
 fn value_of(shown: &str) -> String {
-    let (_, rest) = shown.split_once("Value(").unwrap_or(("", shown));
+    let (before, rest) = shown.split_once("Value(").unwrap_or(("", shown));
     let (value, _) = rest.rsplit_once(")) })").unwrap_or((rest, ""));
-    value.trim_matches('"').to_owned()
+    let form = before.rsplit(['(', ' ']).next().unwrap_or_default();
+    typed(&form.to_lowercase(), value.trim_matches('"'))
+}
+
+/// A value, and its type unless that is a text.
+fn typed(form: &str, value: &str) -> String {
+    match form {
+        "string" => value.to_owned(),
+        other => format!("{value} ({other})"),
+    }
 }
 
 /// What the collector got, until nothing more comes.
