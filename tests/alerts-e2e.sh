@@ -8,6 +8,7 @@
 #   tests/alerts-e2e.sh --only NAME     one of tests/ops/e2e/faults.py (drive-hangs)
 #   tests/alerts-e2e.sh --keep          leaves the folder with all logs and Prometheus' data
 #
+# In the folder that MLP_KEEP_OUTPUT names it keeps what the daemons said, for tests/privacy.py.
 # MLP_BINARY names another binary than target/debug/match-list-processor, which is built otherwise.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -4,6 +4,8 @@
 #
 #   tests/openapi.sh            all of it; SEED=7 repeats a run, EXAMPLES=1000 takes longer
 #   tests/openapi.sh --control  a document that promises something else must be found out
+#
+# In the folder that MLP_KEEP_OUTPUT names it keeps what the daemons logged, for tests/privacy.py.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,8 +16,10 @@ export PATH=$venv/bin:$PATH
 seed=${SEED:-1} examples=${EXAMPLES:-100}
 work=$(mktemp -d) daemon=''
 stop() {
-    [ -z "$daemon" ] || { kill "$daemon" && wait "$daemon"; }
+    [ -n "$daemon" ] || return 0
+    kill "$daemon" && wait "$daemon"
     daemon=''
+    [ -z "${MLP_KEEP_OUTPUT:-}" ] || cat "$work/log" >>"$MLP_KEEP_OUTPUT/log-openapi.txt"
 }
 trap 'stop || true; rm -rf "$work"' EXIT
 
@@ -38,7 +42,8 @@ address() {
 start() {
     rm -rf "$work/data"
     mkdir "$work/data"
-    printf '[]' >"$work/list.json"
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests/ops/e2e python3 -c 'import json, neighbours
+print(json.dumps([neighbours.a_match(number) for number in (1, 2)]))' >"$work/list.json"
     env "$@" PROCESSOR_MODE=event-driven HOST=127.0.0.1 PORT=0 ADMIN_LISTEN=127.0.0.1:0 LOG_FORMAT=json \
         DATA_FOLDER="$work/data" API_BASE_URL="file://$work/list.json" ASSET_STORE_URL="file://$work/files" \
         WHATSAPP_AVATAR_SERVICE_URL=embedded QUEUE_CAPACITY=1000000 \

@@ -4,7 +4,8 @@
 Tests keep logs, exported spans, scrapes, answers and errors in the folder that MLP_KEEP_OUTPUT names.
 GET /changes, GET /deliveries and the files that are delivered may hold personal data: those are not kept.
 
-Usage: privacy.py FOLDER            exit 0 when nothing personal is in it, 1 with one line per find
+Usage: privacy.py FOLDER [KIND…]    exit 0 when nothing personal is in it, 1 with one line per find; of each KIND, or
+                                    else of every one, there must be something
        privacy.py --control FOLDER  exit 0 when each canary, in each form and kind of file, would be found
 """
 
@@ -25,6 +26,8 @@ KINDS = ("log", "spans", "metrics", "error", "answer")
 # and venues have, too: tests/it/support/canaries.json has some of its own.
 FIELDS = ("personnamn", "namn", "telefon", "mobiltelefon", "telefonarbete", "epostadress", "adress", "coadress")
 LEAST = 5  # characters of a canary
+# How settings in tests name the mail addresses of those who are told.
+MAIL = re.compile(r"\bmail = ['\"]([^'\"]+@[^'\"]+)['\"]")
 
 
 def people(value):
@@ -40,12 +43,26 @@ def people(value):
                 yield from people(one)
 
 
+def stakeholders(own):
+    """What settings of tests tell of people: every address in them must be among the canaries."""
+    known = set(own["stakeholders"].values())
+    named = set()
+    for path in glob.glob(os.path.join(HERE, "it", "**", "*.rs"), recursive=True):
+        with open(path, encoding="utf-8") as f:
+            named.update(MAIL.findall(f.read()))
+    if not named:
+        sys.exit("no settings in tests/it name a mail address any more")
+    if named - known:
+        sys.exit(f"canaries.json lacks addresses that tests/it name: {', '.join(sorted(named - known))}")
+    return known
+
+
 @functools.cache
 def canaries():
     """What must be nowhere, and what may be in answers alone."""
     with open(os.path.join(HERE, "it", "support", "canaries.json"), encoding="utf-8") as f:
         own = json.load(f)
-    everywhere = set(own["personal"].values())
+    everywhere = set(own["personal"].values()) | stakeholders(own)
     with open(os.path.join(HERE, "it", "support", "matches.rs"), encoding="utf-8") as f:
         named = re.findall(r'"personnamn": "([^"]+)"', f.read())
     if not named:
@@ -89,14 +106,14 @@ def finds(folder):
     return found, sizes
 
 
-def search(folder):
+def search(folder, wanted=KINDS):
     """The exit code, and what there is to say."""
     found, sizes = finds(folder)
     lines = [f"{kind}: {text!r}, {count} times" for (kind, text), count in sorted(found.items())]
-    lines += [f"{kind}: nothing was kept" for kind, size in sizes.items() if not size]
+    lines += [f"{kind}: nothing was kept" for kind in wanted if not sizes[kind]]
     if lines:
         return 1, lines
-    total = ", ".join(f"{size // 1024} KiB of {kind}" for kind, size in sizes.items())
+    total = ", ".join(f"{size // 1024} KiB of {kind}" for kind, size in sizes.items() if size)
     return 0, [f"nothing personal in {total}"]
 
 
@@ -123,6 +140,8 @@ def control(folder):
         os.remove(os.path.join(copy, "spans-0.txt"))
         if not search(copy)[0]:
             problems.append("that no spans were kept was not noticed")
+        if search(copy, ("log",))[0]:
+            problems.append("spans are missed where none were asked for")
     # A daemon that let one out on purpose wrote here.
     if folder and not finds(folder)[0]:
         problems.append("the leak on purpose was not found")
@@ -131,7 +150,7 @@ def control(folder):
 
 def main():
     args = sys.argv[1:]
-    code, lines = control(args[1]) if args[0] == "--control" else search(args[0])
+    code, lines = control(args[1]) if args[0] == "--control" else search(args[0], args[1:] or KINDS)
     print("\n".join(lines[:50]))
     sys.exit(code)
 

@@ -50,7 +50,7 @@ cargo clippy --quiet --all-targets --locked -- -D warnings
 say "tests"
 kept=$(mktemp -d)
 trap 'rm -rf "$kept"' EXIT
-mkdir "$kept/all" "$kept/leak"
+mkdir "$kept/all" "$kept/leak" "$kept/ops"
 MLP_KEEP_OUTPUT=$kept/all cargo test --quiet --locked
 
 say "nothing personal in logs, spans, metrics, answers and errors of the tests"
@@ -109,11 +109,11 @@ say "the commands of the runbooks, asked of a daemon"
 
 # It mostly waits for alerts, so the next checks need not wait for it.
 say "alerts and dashboards, with the real servers: begun"
-bash tests/alerts-e2e.sh >"$work/alerts.txt" 2>&1 &
+MLP_KEEP_OUTPUT=$kept/ops bash tests/alerts-e2e.sh >"$work/alerts.txt" 2>&1 &
 alerts=$!
 
 say "the OpenAPI documents, by schemathesis"
-bash tests/openapi.sh
+MLP_KEEP_OUTPUT=$kept/ops bash tests/openapi.sh
 bash tests/openapi.sh --control
 
 say "alerts, dashboards, deployment"
@@ -125,6 +125,7 @@ wait "$alerts" || status=$?
 alerts=''
 cat "$work/alerts.txt"
 [ "$status" -eq 0 ]
+python3 tests/privacy.py "$kept/ops" log spans metrics
 
 say "dependencies, bill of materials, confinement"
 bash tests/supply.sh

@@ -18,6 +18,7 @@ use match_list_processor::telemetry::labels::ErrorKind;
 use serde_json::Value;
 
 use crate::support::daemon::Daemon;
+use crate::support::kept::{Kind, keep};
 use crate::support::matches::{a_match, list, matches, with};
 use crate::support::neighbours::{Drive, Mood};
 
@@ -56,10 +57,12 @@ fn run(settings: &[(&str, &str)], arguments: &[&str]) -> Ended {
 
 fn ended(command: &mut Command) -> Ended {
     let output = command.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    keep(Kind::Error, &error);
     Ended {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
-        error: String::from_utf8(output.stderr).unwrap(),
+        error,
     }
 }
 

@@ -6,6 +6,7 @@ use match_list_processor::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::daemon::Daemon;
+use crate::support::kept::canary;
 use crate::support::matches::{a_match, list, with};
 use crate::support::scripted::{Act, Scripted};
 use crate::support::smtp::SmtpServer;
@@ -370,7 +371,7 @@ async fn a_referee_gets_a_mail_about_the_own_match_also_when_the_server_was_away
     let daemon = Daemon::start_with(Clock::system(), &settings).await;
     let of = |id: i64, kickoff: &str, referee: i64| {
         let referees = json!([{
-            "domareid": referee, "personnamn": "Invented Name", "domarrollnamn": "Huvuddomare",
+            "domareid": referee, "personnamn": canary("personnamn"), "domarrollnamn": "Huvuddomare",
             "domarrollid": 1,
         }]);
         with(moved(id, kickoff), json!({ "domaruppdraglista": referees }))

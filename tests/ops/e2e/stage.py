@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from neighbours import Avatars, Drive, Lists, a_match
+from neighbours import Avatars, Drive, Lists, a_match, keep
 from processes import Daemon, Disk, ask, await_true
 
 RECEIVERS = {"critical": "page", "warning": "ticket", "info": "null"}
@@ -120,7 +120,10 @@ class Stage:
 
     def end(self):
         """Ends the daemon, once Prometheus has forgotten it or has ended itself."""
+        with contextlib.suppress(OSError):  # not every fault leaves one that answers
+            keep("metrics", self.name, ask(f"{self.daemon.url}/metrics/prom")[1])
         self.daemon.kill()
+        keep("log", self.name, self.daemon.said().encode())
         if self.disk:
             self.disk.end()
 
