@@ -4,6 +4,7 @@
 mod prober;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -14,7 +15,7 @@ pub use prober::Prober;
 use crate::client::{Health as Probe, HealthStatus};
 use crate::cycle::{Ending, Status};
 use crate::delivery::Destinations;
-use crate::domain::delivery::Destination;
+use crate::domain::delivery::{Destination, Lane};
 use crate::store::Store;
 use crate::telemetry::labels::Dependency;
 use crate::telemetry::metrics::Metrics;
@@ -102,6 +103,12 @@ impl Health {
         let probes = self.lock();
         let found = probes.iter().find(|one| one.dependency == dependency);
         found.map(|one| self.judged(one).status)
+    }
+
+    /// For how long nothing is tried to be delivered this way; none if something may be.
+    #[must_use]
+    pub fn held_for(&self, lane: &Lane) -> Option<Duration> {
+        self.destinations.breakers.held_for(lane)
     }
 
     /// Brings the figures up to date with what was found since the last probe.

@@ -30,12 +30,16 @@ impl App {
             Some(listeners) => listeners,
             None => Listeners::bind_others(&self.config, std::mem::take(&mut self.inherited))?,
         };
-        descriptors::allow(listeners.count() * self.config.http.max_connections);
+        let connections = descriptors::fit(listeners.count(), &self.config.http);
         let (http_stop, http_stopping) = watch::channel(false);
         let (http_end, http_ending) = watch::channel(false);
         let (work_stop, work_stopping) = watch::channel(false);
         let (cancel, cancelled) = watch::channel(false);
-        let http = self.start_http(listeners, &http_stopping, &http_ending)?;
+        let http = self.start_http(
+            listeners,
+            self.limits(connections),
+            (&http_stopping, &http_ending),
+        )?;
         let mut work = self.start_work(&work_stopping, &cancelled);
         let fatal = tokio::select! {
             () = raised(&mut stop) => None,
@@ -86,8 +90,8 @@ impl App {
     fn start_http(
         &self,
         listeners: Listeners,
-        stop: &watch::Receiver<bool>,
-        end: &watch::Receiver<bool>,
+        limits: Limits,
+        (stop, end): (&watch::Receiver<bool>, &watch::Receiver<bool>),
     ) -> Result<HttpRuntime, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(HTTP_THREADS)
@@ -118,7 +122,7 @@ impl App {
             ));
             let _inside = runtime.enter();
             let scheme = if site.tls().is_some() { " (TLS)" } else { "" };
-            let server = Server::new(listener, site, self.limits());
+            let server = Server::new(listener, site, limits);
             let server = server.context("cannot use a listener")?;
             servers.spawn_on(server.run(stop.clone(), end.clone()), runtime.handle());
             tracing::info!(listener = ?kind, %address, "listening on {address}{scheme}");
@@ -135,9 +139,9 @@ impl App {
         }
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self, connections: usize) -> Limits {
         Limits {
-            connections: self.config.http.max_connections,
+            connections,
             header_timeout: self.config.http.header_timeout,
             write_timeout: self.config.http.write_timeout,
         }

@@ -19,6 +19,33 @@ pub struct CycleView {
     pub error: Option<String>,
     triggers: u64,
     deliveries: Deliveries,
+    odd_entries: Odd,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Odd {
+    duplicate: u64,
+    no_id: u64,
+    not_object: u64,
+    short: u64,
+}
+
+impl Odd {
+    /// What was odd about the list; none if nothing was.
+    fn told(&self) -> Option<String> {
+        let kinds = [
+            (self.duplicate, "with an id that comes again"),
+            (self.no_id, "without an id, skipped"),
+            (self.not_object, "no match at all, skipped"),
+            (self.short, "new or changed in the short form"),
+        ];
+        let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+        let told: Vec<_> = kinds
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +89,7 @@ impl CycleView {
             ("deliveries", self.deliveries.told()),
             ("triggers", self.triggers.to_string()),
         ];
+        rows.extend(self.odd_entries.told().map(|odd| ("odd entries", odd)));
         // The summary of a failure holds the error, that of a held list does not.
         let error = self
             .error

@@ -262,7 +262,7 @@ mod tests {
         let history = r#"{"processing_history": [{
             "processing_id": "webhook_1814435700_7", "timestamp": 1814435700.25, "duration": 30.456,
             "outcome": "failure", "summary": "Processing failed: no answer in time",
-            "error": "no answer in time", "triggers": 3,
+            "error": "no answer in time", "triggers": 3, "odd_entries": {"duplicate": 2, "no_id": 1},
             "deliveries": {"total": 6, "delivered": 4, "pending": 1, "dead": 1}
         }]}"#;
         let text = told(
@@ -282,12 +282,13 @@ mod tests {
         store         NOT WRITABLE
         warning       RUN_MODE is odd
 
-        cycle       webhook_1814435700_7
-        began       2027-07-01 11:55:00 (4 min ago)
-        outcome     failure after 30.46 s
-        found       Processing failed: no answer in time
-        deliveries  4 of 6 delivered, 1 to be tried, 1 given up
-        triggers    3
+        cycle        webhook_1814435700_7
+        began        2027-07-01 11:55:00 (4 min ago)
+        outcome      failure after 30.46 s
+        found        Processing failed: no answer in time
+        deliveries   4 of 6 delivered, 1 to be tried, 1 given up
+        triggers     3
+        odd entries  2 with an id that comes again; 1 without an id, skipped
 
         DEPENDENCY       STATUS     ANSWERED IN  ASKED     ERROR
         api_client       unhealthy  2005 ms      59 s ago  no connection to

@@ -55,8 +55,7 @@ impl View {
         header: &[&str],
         rows: impl IntoIterator<Item = Vec<String>>,
     ) -> String {
-        let is_wide = self.width.is_none_or(|width| width >= WIDE);
-        let left_out = if is_wide { &[][..] } else { columns };
+        let left_out = if self.is_wide() { &[][..] } else { columns };
         let header: Vec<&str> = without(left_out, header.iter().copied()).collect();
         let rows = rows
             .into_iter()
@@ -64,15 +63,41 @@ impl View {
         self.table(&header, rows)
     }
 
+    /// Whether there is room for a row of many columns on one line.
+    pub fn is_wide(&self) -> bool {
+        self.width.is_none_or(|width| width >= WIDE)
+    }
+
+    /// A table with two lines for each row: what stands above and below one another in a column.
+    pub fn table_of_two<const N: usize>(
+        &self,
+        header: [[&str; 2]; N],
+        rows: impl IntoIterator<Item = [[String; 2]; N]>,
+    ) -> String {
+        let header = header.map(|two| two.join("\n"));
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        let rows = rows.into_iter().map(|row| {
+            row.map(|two| two.map(|text| printable(&text)).join("\n"))
+                .to_vec()
+        });
+        self.laid_out(&header, rows)
+    }
+
     /// A table whose last column is wrapped. Without a header it is one of names and values.
     pub fn table(&self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+        let rows = rows.into_iter();
+        let printable = rows.map(|row| row.iter().map(|text| printable(text)).collect());
+        self.laid_out(header, printable)
+    }
+
+    /// The cells are as they may be printed.
+    fn laid_out(&self, header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
         let mut table = Table::new();
         if !header.is_empty() {
             table.set_header(header);
         }
         for row in rows {
-            let cells: Vec<String> = row.iter().map(|text| printable(text)).collect();
-            table.add_row(Row::from(cells));
+            table.add_row(Row::from(row));
         }
         if let Some(width) = self.width {
             table.set_content_arrangement(ContentArrangement::Dynamic);

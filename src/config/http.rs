@@ -24,6 +24,8 @@ pub struct HttpConfig {
     pub socket_mode: u32,
     /// Connections at a time, per listener.
     pub max_connections: usize,
+    /// Whether somebody chose that number.
+    pub is_max_chosen: bool,
     /// Bytes of a request's body.
     pub max_body_bytes: usize,
     /// For the head of a request, and for an idle connection.
@@ -65,6 +67,7 @@ impl HttpConfig {
             write_timeout: seconds("WRITE_TIMEOUT_SECONDS"),
             metrics_listen: from.optional("METRICS_LISTEN", LISTEN, Address::parse),
             socket_mode: socket_mode(from),
+            is_max_chosen: from.raw("MAX_CONNECTIONS").is_some(),
             max_connections: usize::try_from(connections).unwrap_or(usize::MAX),
             max_body_bytes: usize::try_from(body).unwrap_or(usize::MAX),
         }

@@ -27,7 +27,8 @@ struct Kept {
 impl Cycle {
     /// Commits how the cycle ended, then tells everybody.
     pub(super) async fn finish(&self, begun: Begun, looked: Looked) -> Result<Report, StoreError> {
-        let report = report(&begun, &looked);
+        let mut report = report(&begun, &looked);
+        report.record.odd_entries = self.odd_entries(&looked, &begun.feed);
         let (end, accepted) = end(looked);
         let write = CycleWrite {
             record: report.record.clone(),
@@ -147,7 +148,7 @@ fn end(looked: Looked) -> (CycleEnd, Option<Kept>) {
             };
             (end, None)
         }
-        Ok(Some(Found::Held(held))) => (CycleEnd::Held(held), None),
+        Ok(Some(Found::Held(held, _))) => (CycleEnd::Held(held), None),
         Ok(Some(Found::Accepted(accepted))) => {
             let Accepted {
                 snapshot,

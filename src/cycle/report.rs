@@ -40,7 +40,7 @@ pub(super) fn report(begun: &Begun, looked: &Looked) -> Report {
             describe(&mut record, accepted);
             Outcome::Success
         }
-        Ok(Some(Found::Held(held))) => {
+        Ok(Some(Found::Held(held, _))) => {
             record.summary = "The list cannot be true and is held".to_owned();
             record.error = Some(held.reason.clone());
             held_since = Some(held.since);

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use tokio::runtime::Handle;
 
 use super::CycleError;
-use super::one::Cycle;
+use super::one::{Cycle, Looked};
 use super::payload::delivery;
 use crate::domain::change::{Change, Priority};
 use crate::domain::compare::{
@@ -22,15 +22,15 @@ use crate::domain::matchlist::{Entry, Fingerprint, Layout, List, Match};
 use crate::domain::plan::{AssetKind, Plan, PlanRules, plan};
 use crate::notify::Findings;
 use crate::store::{
-    FeedState, Held, MatchWrite, MatchWrites, NewDelivery, Prepared, SnapshotWrite,
+    FeedState, Held, MatchWrite, MatchWrites, NewDelivery, OddEntries, Prepared, SnapshotWrite,
 };
 use crate::telemetry::labels::{AssetResult, Stage};
 
 /// What the list of a cycle leads to.
 #[derive(Debug)]
 pub enum Found {
-    /// It cannot be true.
-    Held(Held),
+    /// It cannot be true; with what else was odd about it.
+    Held(Held, Anomalies),
     /// It becomes the snapshot.
     Accepted(Box<Accepted>),
 }
@@ -54,6 +54,8 @@ pub struct Accepted {
     pub deliveries: Vec<NewDelivery>,
     /// Distinct matches in the list.
     pub total: usize,
+    /// What was odd about it.
+    pub odd: Anomalies,
 }
 
 /// What the work needs to know beside the list.
@@ -82,6 +84,8 @@ pub struct Snapshot {
     known: Vec<KnownMatch>,
     /// Where they stood; nothing if that was in another run.
     layout: Layout,
+    /// What was odd about it.
+    odd: Anomalies,
 }
 
 impl Cycle {
@@ -98,7 +102,7 @@ impl Cycle {
         if let Some(reason) = hold_reason(&diff, &known, given.today)
             && let Some(held) = self.hold(&diff, reason.sentence(&diff), given)
         {
-            return Ok(Found::Held(held));
+            return Ok(Found::Held(held, diff.anomalies));
         }
         self.remember(&diff, &given.list_digest);
         let export = self.export(early, body, &diff, given.feed.has_snapshot);
@@ -143,6 +147,7 @@ impl Cycle {
             counts,
             deliveries,
             total: diff.total,
+            odd: diff.anomalies,
         })))
     }
 
@@ -176,7 +181,31 @@ impl Cycle {
             list_digest: list_digest.to_vec(),
             known: diff.kept.iter().map(|kept| kept.known).collect(),
             layout: diff.kept.iter().map(layout).collect(),
+            odd: diff.anomalies,
         });
+    }
+
+    /// What was odd about the list that a cycle looked at. One that is the same as before is not read
+    /// again: it has what it had, as far as this process has read it.
+    pub(super) fn odd_entries(&self, looked: &Looked, feed: &FeedState) -> Option<OddEntries> {
+        let odd = match looked {
+            Ok(Some(Found::Accepted(accepted))) => accepted.odd,
+            Ok(Some(Found::Held(_, odd))) => *odd,
+            Ok(None) => {
+                let remembered = self.remembered();
+                let known = remembered.as_ref();
+                known
+                    .filter(|one| feed.list_digest.as_ref() == Some(&one.list_digest))?
+                    .odd
+            }
+            Err(_) => return None,
+        };
+        (odd != Anomalies::default()).then_some(OddEntries {
+            duplicate: odd.duplicate,
+            no_id: odd.no_id,
+            not_object: odd.not_object,
+            short: odd.short,
+        })
     }
 
     fn remembered(&self) -> MutexGuard<'_, Option<Snapshot>> {

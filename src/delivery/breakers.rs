@@ -155,6 +155,15 @@ impl Breakers {
         all.get(lane)?.finding(now)
     }
 
+    /// For how long nothing is tried, unless the destination answers before; none if something may be.
+    #[must_use]
+    pub fn held_for(&self, lane: &Lane) -> Option<Duration> {
+        let now = self.clock.uptime();
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = all.get(lane)?.breaker.open_until()?;
+        until.checked_sub(now)
+    }
+
     /// An attempt ended.
     pub fn ended(&self, lane: &Lane, error: Option<&CallError>, was_ahead: bool) {
         let (verdict, now) = (verdict(error), self.clock.uptime());

@@ -100,6 +100,15 @@ impl Breaker {
         (self.is_open() || self.is_proven).then(|| self.is_open())
     }
 
+    /// Until when nothing is tried, unless the destination answers before; none if something may be.
+    #[must_use]
+    pub fn open_until(&self) -> Option<Duration> {
+        match self.state {
+            State::Open { until, .. } => Some(until),
+            State::Closed { .. } | State::Trial => None,
+        }
+    }
+
     /// Attempts ahead of schedule that are left, with fractions.
     #[must_use]
     pub fn budget(&self) -> f64 {
@@ -276,6 +285,7 @@ mod tests {
         let mut breaker = Breaker::default();
         breaker.ended(Verdict::Down(Some(at(90))), false, at(5), 0.0);
         breaker.answers_again();
+        assert_eq!(breaker.open_until(), Some(at(95)));
         assert_eq!(breaker.turn(at(5), 4), Turn::Wait(at(90)));
         assert_eq!(breaker.turn(at(95), 4), go(1, 1));
     }
@@ -286,6 +296,7 @@ mod tests {
         breaker.answers_again();
         assert_eq!(breaker.turn(at(1), 4), go(1, 1));
         breaker.took(1, 1);
+        assert_eq!(breaker.open_until(), None, "one is under way");
         breaker.ended(Verdict::Up, true, at(1), 0.0);
         assert_eq!(breaker.turn(at(1), 4), go(4, 4));
         breaker.caught_up();

@@ -87,7 +87,7 @@ pub async fn deliveries(site: &Site, query: Option<&str>) -> Response {
     match site.store.deliveries(query).await {
         Ok(mut rows) => {
             for row in &mut rows {
-                row.next_attempt = row.next_attempt.map(|at| site.clock.on_the_wall(at));
+                row.next_attempt = next_attempt(site, row);
             }
             let next = (rows.len() == limit).then(|| rows.last().map(|row| row.id));
             json(
@@ -100,6 +100,18 @@ pub async fn deliveries(site: &Site, query: Option<&str>) -> Response {
         }
         Err(error) => failed(&error),
     }
+}
+
+/// When a delivery will be tried on the wall clock: when its schedule says so, but not while its
+/// destination is left alone.
+fn next_attempt(site: &Site, row: &DeliveryRow) -> Option<f64> {
+    let due = site.clock.on_the_wall(row.next_attempt?);
+    let lane = Lane::from_key(&row.destination);
+    let held = lane.and_then(|lane| site.health.held_for(&lane));
+    let opens = held.map(|held| site.clock.unix() + held.as_secs_f64());
+    // One that is under way was tried to see how the destination is.
+    let opens = opens.filter(|_| row.state == DeliveryState::Pending.label());
+    Some(opens.map_or(due, |opens| due.max(opens)))
 }
 
 /// Gives a dead delivery a new life.

@@ -39,7 +39,9 @@ pub use outbox::{
     Settlement,
 };
 pub use reader::Audience;
-pub use records::{ChangeQuery, ChangeRow, CycleRecord, Deliveries, RecordedChanges, trigger_data};
+pub use records::{
+    ChangeQuery, ChangeRow, CycleRecord, Deliveries, OddEntries, RecordedChanges, trigger_data,
+};
 pub use requests::{RequestName, Taken};
 pub use schedule::ScheduleMark;
 pub use snapshot::{KnownRow, MatchWrite, MatchWrites};

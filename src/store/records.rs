@@ -24,6 +24,19 @@ pub struct RecordedChanges {
     pub by_category: BTreeMap<Category, usize>,
 }
 
+/// Entries of a list that were odd, by kind; the others were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OddEntries {
+    /// Overruled by a later entry with the same id.
+    pub duplicate: usize,
+    /// Objects without an id; skipped.
+    pub no_id: usize,
+    /// No objects; skipped.
+    pub not_object: usize,
+    /// New or changed matches in the shorter form.
+    pub short: usize,
+}
+
 /// One cycle in the history; the JSON form is the public contract.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CycleRecord {
@@ -50,6 +63,9 @@ pub struct CycleRecord {
     pub trace_id: Option<String>,
     /// How many it found.
     pub changes: RecordedChanges,
+    /// What was odd about the list; left out if nothing was, as far as is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub odd_entries: Option<OddEntries>,
     /// How many triggers it served.
     pub triggers: usize,
     /// How many deliveries it planned.

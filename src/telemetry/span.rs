@@ -265,8 +265,35 @@ struct HeadersMut<'a>(&'a mut HeaderMap);
 
 impl Injector for HeadersMut<'_> {
     fn set(&mut self, key: &str, value: String) {
+        // The propagator writes a `tracestate` also where there is none.
+        if value.is_empty() {
+            return;
+        }
         if let (Ok(name), Ok(value)) = (key.parse::<http::HeaderName>(), value.parse()) {
             self.0.insert(name, value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
+
+    use super::*;
+
+    #[test]
+    fn a_context_without_a_state_sends_none() {
+        let sent = |state: TraceState| {
+            let (trace, span) = (TraceId::from(7_u128), SpanId::from(9_u64));
+            let context = SpanContext::new(trace, span, TraceFlags::SAMPLED, true, state);
+            let context = Context::new().with_remote_span_context(context);
+            let mut headers = HeaderMap::new();
+            TraceContextPropagator::new().inject_context(&context, &mut HeadersMut(&mut headers));
+            assert!(headers.contains_key("traceparent"));
+            headers.get("tracestate").cloned()
+        };
+        assert_eq!(sent(TraceState::default()), None);
+        let state = TraceState::from_key_value([("club", "1")]).unwrap();
+        assert_eq!(sent(state).unwrap(), "club=1");
     }
 }

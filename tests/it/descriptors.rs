@@ -66,6 +66,10 @@ fn it_takes_the_descriptors_that_it_may_have_and_tells_when_they_are_too_few() {
     let (log, metrics) = run_with_limits("256:1024", "1500");
     assert!(metrics.contains("\nprocess_max_fds 1024\n"), "{metrics}");
     assert!(log.contains("Raise the hard limit to 1628"), "{log}");
+    // Nobody chose a number, so that there is nothing to warn of.
+    let (log, _) = run_with_limits("256:1024", "");
+    assert!(!log.contains("MAX_CONNECTIONS"), "{log}");
+    assert!(log.contains("a listener takes 896 connections"), "{log}");
 }
 
 #[test]

@@ -251,6 +251,18 @@ async fn a_receiver_that_takes_connections_and_no_messages_is_not_well() {
     let why = "webhook:hook: deliveries are held back: the service answered 500";
     assert_eq!(seen().await, of("unhealthy", why, 0.0));
     assert_eq!(daemon.get("/health").await["status"], "degraded");
+    let soon = daemon.clock.unix() + 5.0;
+    let waits = daemon.deliveries().await;
+    let waits = waits
+        .iter()
+        .filter(|row| row["destination"] == "webhook:hook" && row["state"] == "pending");
+    let next: Vec<_> = waits
+        .map(|row| row["next_attempt"].as_f64().unwrap())
+        .collect();
+    assert!(
+        next.len() >= 2 && next.iter().all(|&at| at > soon),
+        "not before it is tried: {next:?}"
+    );
     receivers.hook.act(Act::status(204));
     receivers.hook.posts(6).await;
     daemon

@@ -53,7 +53,9 @@ struct Delivery {
     kind: String,
     state: String,
     attempts: u32,
+    created: Option<f64>,
     next_attempt: Option<f64>,
+    settled: Option<f64>,
     last_error: Option<String>,
 }
 
@@ -74,7 +76,32 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     listing.show(&arguments.listener, &arguments.asking, table)
 }
 
+/// One line for each where there is room, else two: on every terminal all of it.
 fn table(view: &View, rows: &[Delivery]) -> String {
+    let rows = rows.iter().map(|row| row.told(view));
+    if !view.is_wide() {
+        let header = [
+            ["ID", ""],
+            ["STATE", "TRIES"],
+            ["MADE", "NEXT/END"],
+            ["WHAT", "MATCH"],
+            ["DESTINATION", "LAST ERROR"],
+        ];
+        let cells = rows.map(|row| {
+            let destination = match row.recipient.as_str() {
+                "-" => row.destination,
+                to => format!("{} to {to}", row.destination),
+            };
+            [
+                [row.id, String::new()],
+                [row.state, row.tries],
+                [row.made, row.next],
+                [row.what, row.about],
+                [destination, row.error],
+            ]
+        });
+        return view.table_of_two(header, cells);
+    }
     let header = [
         "ID",
         "STATE",
@@ -83,43 +110,71 @@ fn table(view: &View, rows: &[Delivery]) -> String {
         "DESTINATION",
         "TO",
         "TRIES",
-        "NEXT",
+        "MADE",
+        "NEXT/END",
         "LAST ERROR",
     ];
-    let or_none = |text: String| match text.is_empty() {
-        true => "-".to_owned(),
-        false => text,
-    };
-    let cells = rows.iter().map(|row| {
-        let about = match row.match_id {
-            // Of a digest, an alert or the whole list.
-            0 => String::new(),
-            id => id.to_string(),
-        };
+    let cells = rows.map(|row| {
         vec![
-            row.id.to_string(),
-            row.state.clone(),
-            or_none(about),
-            row.kind.clone(),
-            row.destination.clone(),
-            or_none(row.recipient.clone()),
-            row.attempts.to_string(),
-            view.times.tell_next(moment(row.next_attempt)),
-            row.last_error.clone().unwrap_or_else(|| "-".to_owned()),
+            row.id,
+            row.state,
+            row.about,
+            row.what,
+            row.destination,
+            row.recipient,
+            row.tries,
+            row.made,
+            row.next,
+            row.error,
         ]
     });
-    let mut left_out = vec![WHAT, TRIES];
-    if rows.iter().all(|row| row.recipient.is_empty()) {
-        left_out.push(TO);
-    }
-    view.table_without(&left_out, &header, cells)
+    view.table(&header, cells)
 }
 
-/// What an operator can do without on a narrow terminal: where it goes, and why it does not get
-/// there, come first.
-const WHAT: usize = 3;
-const TO: usize = 5;
-const TRIES: usize = 6;
+/// A delivery as it is shown.
+struct Told {
+    id: String,
+    state: String,
+    about: String,
+    what: String,
+    destination: String,
+    recipient: String,
+    tries: String,
+    made: String,
+    /// When it is tried next, or when it came to its end.
+    next: String,
+    error: String,
+}
+
+impl Delivery {
+    fn told(&self, view: &View) -> Told {
+        let or_none = |text: &str| match text {
+            "" => "-".to_owned(),
+            text => text.to_owned(),
+        };
+        let about = match self.match_id {
+            // Of a digest, an alert or the whole list.
+            0 => "-".to_owned(),
+            id => id.to_string(),
+        };
+        let next = match self.settled {
+            None => view.times.tell_next(moment(self.next_attempt)),
+            ended => view.times.tell(moment(ended)),
+        };
+        Told {
+            id: self.id.to_string(),
+            state: self.state.clone(),
+            about,
+            what: self.kind.clone(),
+            destination: self.destination.clone(),
+            recipient: or_none(&self.recipient),
+            tries: self.attempts.to_string(),
+            made: view.times.tell(moment(self.created)),
+            next,
+            error: or_none(self.last_error.as_deref().unwrap_or_default()),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -129,26 +184,35 @@ mod tests {
     fn what_fails_is_told_with_when_it_is_tried_again() {
         let rows = r#"[
             {"id": 1204, "destination": "avatars", "match_id": 7100101, "kind": "avatar", "state": "superseded",
-             "attempts": 0, "next_attempt": null, "last_error": null},
+             "attempts": 0, "created": 1814428800, "next_attempt": null, "settled": 1814435700, "last_error": null},
             {"id": 1203, "destination": "assets", "match_id": 7100101, "kind": "group_description", "state": "pending",
-             "attempts": 7, "next_attempt": 1814443199.9996, "last_error": "the service answered 503"},
+             "attempts": 7, "created": 1814428800, "next_attempt": 1814443199.9996, "last_error": "the service answered 503"},
             {"id": 2, "destination": "webhook:club", "match_id": 1, "kind": "message", "state": "dead",
              "attempts": 12, "last_error": "no connection to 10.0.0.1:5000 could be made"}
         ]"#;
         let rows: Vec<Delivery> = serde_json::from_str(rows).unwrap();
         insta::assert_snapshot!(table(&View::fixed(Some(80)), &rows), @"
-        ID    STATE       MATCH    DESTINATION   NEXT    LAST ERROR
-        1204  superseded  7100101  avatars       -       -
-        1203  pending     7100101  assets        in 2 h  the service answered 503
-        2     dead        1        webhook:club  -       no connection to 10.0.0.1:5000
-                                                         could be made
+        ID    STATE       MADE       WHAT               DESTINATION
+              TRIES       NEXT/END   MATCH              LAST ERROR
+        1204  superseded  2 h ago    avatar             avatars
+              0           5 min ago  7100101            -
+        1203  pending     2 h ago    group_description  assets
+              7           in 2 h     7100101            the service answered 503
+        2     dead        -          message            webhook:club
+              12          -          1                  no connection to 10.0.0.1:5000
+                                                        could be made
         ");
-        insta::assert_snapshot!(table(&View::fixed(None), &rows), @"
-        ID    STATE       MATCH    WHAT               DESTINATION   TO  TRIES  NEXT                 LAST ERROR
-        1204  superseded  7100101  avatar             avatars       -   0      -                    -
-        1203  pending     7100101  group_description  assets        -   7      2027-07-01 14:00:00  the service answered 503
-        2     dead        1        message            webhook:club  -   12     -                    no connection to 10.0.0.1:5000 could be made
-        ");
+        let wide = table(&View::fixed(None), &rows);
+        let times = |line: &str| line.matches("2027-07-01 ").count();
+        assert_eq!(
+            wide.lines().map(times).collect::<Vec<_>>(),
+            [0, 2, 2, 0],
+            "{wide}"
+        );
+        assert!(
+            wide.contains("1203  pending     7100101  group_description  assets"),
+            "{wide}"
+        );
     }
 
     #[test]
@@ -161,14 +225,17 @@ mod tests {
         ]"#;
         let rows: Vec<Delivery> = serde_json::from_str(rows).unwrap();
         insta::assert_snapshot!(table(&View::fixed(Some(80)), &rows), @"
-        ID  STATE    MATCH    DESTINATION   TO    NEXT    LAST ERROR
-        31  pending  -        mail          anna  in 2 h  -
-        30  dead     7100101  discord:team  -     -       the service answered 404
+        ID  STATE    MADE      WHAT     DESTINATION
+            TRIES    NEXT/END  MATCH    LAST ERROR
+        31  pending  -         digest   mail to anna
+            0        in 2 h    -        -
+        30  dead     -         message  discord:team
+            1        -         7100101  the service answered 404
         ");
         insta::assert_snapshot!(table(&View::fixed(Some(120)), &rows), @"
-        ID  STATE    MATCH    WHAT     DESTINATION   TO    TRIES  NEXT    LAST ERROR
-        31  pending  -        digest   mail          anna  0      in 2 h  -
-        30  dead     7100101  message  discord:team  -     1      -       the service answered 404
+        ID  STATE    MATCH    WHAT     DESTINATION   TO    TRIES  MADE  NEXT/END  LAST ERROR
+        31  pending  -        digest   mail          anna  0      -     in 2 h    -
+        30  dead     7100101  message  discord:team  -     1      -     -         the service answered 404
         ");
     }
 }

@@ -141,8 +141,12 @@ pub struct DeliveryRow {
     pub state: String,
     /// Attempts so far, without those ahead of schedule that failed.
     pub attempts: u32,
-    /// Unix seconds; none once it is settled.
+    /// When it was planned, Unix seconds.
+    pub created: f64,
+    /// When it will be tried, Unix seconds; none once it is settled.
     pub next_attempt: Option<f64>,
+    /// When it came to its end, Unix seconds; none before.
+    pub settled: Option<f64>,
     /// What the last attempt failed with.
     pub last_error: Option<String>,
 }

@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 
 pub(super) const DELIVERY: &str = "SELECT id, destination, match_id, kind, processing_id, state, attempts, \
     CASE WHEN state IN ('pending', 'running') THEN next_attempt END, last_error, priority, \
-    recipient FROM outbox";
+    recipient, created, settled FROM outbox";
 
 pub(in crate::store) fn delivery_row(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
@@ -25,6 +25,8 @@ pub(in crate::store) fn delivery_row(row: &Row<'_>) -> rusqlite::Result<Delivery
         last_error: lossy_or_none(row.get_ref(8)?),
         priority: lossy(row.get_ref(9)?),
         recipient: lossy(row.get_ref(10)?),
+        created: row.get(11)?,
+        settled: row.get(12)?,
     })
 }
 
