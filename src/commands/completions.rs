@@ -9,9 +9,11 @@ use crate::app::Failure;
 
 const HELP: &str = "\
 Examples:
-  match-list-processor completions bash > /etc/bash_completion.d/match-list-processor
+  match-list-processor completions bash > \\
+      /etc/bash_completion.d/match-list-processor
   match-list-processor completions zsh > ~/.zfunc/_match-list-processor
-  match-list-processor completions fish > ~/.config/fish/completions/match-list-processor.fish";
+  match-list-processor completions fish > \\
+      ~/.config/fish/completions/match-list-processor.fish";
 
 /// For which shell.
 #[derive(Debug, Args)]

@@ -11,7 +11,8 @@ use crate::app::Failure;
 /// The help of `pause`.
 pub const PAUSE: &str = concat!(
     "\
-Triggers are accepted all the same and served after `resume`; a restart does not end the pause.
+Triggers are accepted all the same and served after `resume`; a restart does
+not end the pause.
 
 Examples:
   match-list-processor pause
@@ -34,8 +35,8 @@ Examples:
 /// The help of `accept`.
 pub const ACCEPT: &str = concat!(
     "\
-The next look, which begins at once, takes the list if it is still the same. Without a held list
-the exit code is 1.
+The next look, which begins at once, takes the list if it is still the same.
+Without a held list the exit code is 1.
 
 Examples:
   match-list-processor accept

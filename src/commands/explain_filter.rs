@@ -16,16 +16,19 @@ use crate::filter::{Action, Filters, Judge, Looks, Malformed, Request, RuleError
 
 /// How it is used.
 pub const HELP: &str = "\
-Asks every rule of FILTERS about a request, also those behind the one that decides, and says what
-becomes of it. Whether the sender may trigger at all is another question: see `verify`.
+Asks every rule of FILTERS about a request, also those behind the one that
+decides, and says what becomes of it. Whether the sender may trigger at all is
+another question: see `verify`.
 
 Examples:
   match-list-processor explain-filter --body alert.json
-  match-list-processor explain-filter --header 'X-GitHub-Event: ping' --query team=north
-  match-list-processor explain-filter --body - --source 192.0.2.7 --authenticated autumn
+  match-list-processor explain-filter --header 'X-GitHub-Event: ping' \\
+      --query team=north
+  match-list-processor explain-filter --body - --source 192.0.2.7 \\
+      --authenticated autumn
 
-Exit codes: 0 it triggers; 1 it is ignored or refused; 2 the command line, or the file cannot be
-read; 78 mistakes in the settings.";
+Exit codes: 0 it triggers; 1 it is ignored or refused; 2 the command line, or
+the file cannot be read; 78 mistakes in the settings.";
 
 /// Bytes of a body that the daemon shows to filters.
 const KEPT_BYTES: usize = crate::http::KEPT_BYTES;

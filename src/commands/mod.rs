@@ -35,22 +35,25 @@ use crate::config::Config;
 use control::Order;
 
 const AFTER_HELP: &str = "\
-Settings come from environment variables, from .env and from the TOML file that CONFIG_FILE names;
-`check-config` prints what takes effect, README.md describes each. Commands that ask a running
-daemon find it, its token and the time zone by the same settings.
+Settings come from environment variables, from .env and from the TOML file that
+CONFIG_FILE names; `check-config` prints what takes effect, README.md describes
+each. Commands that ask a running daemon find it, its token and the time zone
+by the same settings.
 
-Exit codes: 0 done; 1 a oneshot cycle failed or is held, the stop took too long, or the daemon that
-was asked says no or is unhealthy; 2 the command line; 69 the daemon that was asked is not there or
-cannot do it now; 71 the system refused something, such as the port; 74 the disk failed; 75 the data
-folder is in use; 77 the daemon that was asked does not know who asks; 78 the settings, the store or
-the list in it cannot be used.";
+Exit codes: 0 done; 1 a oneshot cycle failed or is held, the stop took too
+long, or the daemon that was asked says no or is unhealthy; 2 the command line;
+69 the daemon that was asked is not there or cannot do it now; 71 the system
+refused something, such as the port; 74 the disk failed; 75 the data folder is
+in use; 77 the daemon that was asked does not know who asks; 78 the settings,
+the store or the list in it cannot be used.";
 
 /// How a command that asks the daemon ends.
 macro_rules! exit_codes {
     () => {
         "\
-Exit codes: 0 done; 1 the daemon says no, or what it did failed; 2 the command line; 69 the daemon
-is not there, or cannot do it now; 77 it does not know who asks; 78 mistakes in the settings."
+Exit codes: 0 done; 1 the daemon says no, or what it did failed; 2 the command
+line; 69 the daemon is not there, or cannot do it now; 77 it does not know who
+asks; 78 mistakes in the settings."
     };
 }
 use exit_codes;
@@ -58,7 +61,7 @@ use exit_codes;
 /// Watches a football match list, records every change durably and makes what the referee team
 /// needs. Without a command it runs as the settings say (`PROCESSOR_MODE`, `RUN_MODE`).
 #[derive(Debug, Parser)]
-#[command(name = "match-list-processor", version, after_help = AFTER_HELP)]
+#[command(name = "match-list-processor", version, after_help = AFTER_HELP, max_term_width = 80)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -79,7 +82,7 @@ enum Command {
     /// Run as the settings say (the default)
     #[command(after_help = "Examples:\n  PROCESSOR_MODE=event-driven match-list-processor run")]
     Run(RunArguments),
-    /// Print the effective settings without secrets, or every mistake in them
+    /// Print the effective settings without secrets, or every mistake in them, and try their folders
     #[command(after_help = "Examples:\n  match-list-processor check-config | grep TZ")]
     CheckConfig,
     /// Tell whether metrics, alerts and traces of the daemon reach somebody, and what is missing
@@ -106,7 +109,7 @@ enum Command {
     Status(status::Arguments),
     /// Show what changed, newest first
     Changes(changes::Arguments),
-    /// Show deliveries, or retry those that were given up
+    /// Show deliveries; retry those that were given up, or discard them
     #[command(subcommand)]
     Deliveries(deliveries::Command),
     /// Have services told again what changed, or the whole list

@@ -12,11 +12,13 @@ use crate::app::Failure;
 
 const HELP: &str = concat!(
     "\
-Redis and the calendar service are told, whichever the settings name: what changed since a moment
-as one message with the matches as they are now, or without --since the whole list.
+Redis and the calendar service are told, whichever the settings name: what
+changed since a moment as one message with the matches as they are now, or
+without --since the whole list.
 
-It is queued as one delivery to each of them. `deliveries list` shows it as long as it is not
-delivered; then it is in the log (`delivered`, with the destination) and in deliveries_total alone.
+It is queued as one delivery to each of them. `deliveries list` shows it as
+long as it is not delivered; then it is in the log (`delivered`, with the
+destination) and in deliveries_total alone.
 
 Examples:
   match-list-processor republish --since 2030-05-01T14:00+02:00

@@ -15,26 +15,29 @@ use crate::config::Config;
 
 /// How `sign` is used.
 pub const SIGN: &str = "\
-Prints the headers with which WEBHOOK_AUTH lets a request trigger, one per line, made with the first
-secret that counts now.
+Prints the headers with which WEBHOOK_AUTH lets a request trigger, one per
+line, made with the first secret that counts now.
 
 Examples:
   match-list-processor sign body.json
-  match-list-processor sign body.json | curl -H @- --data-binary @body.json localhost:8000/process
+  match-list-processor sign body.json | curl -H @- \\
+      --data-binary @body.json localhost:8000/process
 
-Exit codes: 0 done; 2 the file cannot be read; 78 mistakes in the settings, or no secret
-counts now.";
+Exit codes: 0 done; 2 the file cannot be read; 78 mistakes in the settings, or
+no secret counts now.";
 
 /// How `verify` is used.
 pub const VERIFY: &str = "\
-Judges a request as the daemon would, and says which secret it was, or what is wrong.
+Judges a request as the daemon would, and says which secret it was, or what is
+wrong.
 
 Examples:
   match-list-processor verify body.json --header 'X-Hub-Signature-256: sha256=…'
-  match-list-processor verify body.json --header 'Authorization: Bearer …' --at 1796083200
+  match-list-processor verify body.json --header 'Authorization: Bearer …' \\
+      --at 1796083200
 
-Exit codes: 0 it may trigger; 1 it may not; 2 the command line, or the file cannot be read; 78
-mistakes in the settings.";
+Exit codes: 0 it may trigger; 1 it may not; 2 the command line, or the file
+cannot be read; 78 mistakes in the settings.";
 
 /// What is signed.
 #[derive(Debug, Args)]

@@ -23,8 +23,9 @@ Examples:
   match-list-processor status --json | jq .health.queue.waiting
   match-list-processor status --url http://referees.example:8000
 
-The exit code is 1 if the daemon is unhealthy: it cannot reach the list, or cannot write its store.
-With --json, `health` is the answer of /health/detailed and `status` that of /status.
+The exit code is 1 if the daemon is unhealthy: it cannot reach the list, or
+cannot write its store. With --json, `health` is the answer of /health/detailed
+and `status` that of /status.
 
 ",
     super::exit_codes!()

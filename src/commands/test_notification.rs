@@ -20,22 +20,24 @@ use crate::domain::routing::Routing;
 use crate::telemetry::metrics::Metrics;
 
 const HELP: &str = "\
-It is sent by this process with the settings of the daemon, at once and once: nothing is stored,
-and nothing is tried again. What the receiver answers is the outcome.
+It is sent by this process with the settings of the daemon, at once and once:
+nothing is stored, and nothing is tried again. What the receiver answers is the
+outcome.
 
 Examples:
   match-list-processor test-notification --destination discord:team
-  match-list-processor test-notification --destination mail --recipient anna --json
+  match-list-processor test-notification --destination mail \\
+      --recipient anna --json
 
-Exit codes: 0 the receiver took it; 1 it did not; 2 the command line; 78 mistakes in the settings,
-or no such destination or recipient in them.";
+Exit codes: 0 the receiver took it; 1 it did not; 2 the command line; 78
+mistakes in the settings, or no such destination or recipient in them.";
 
 /// What is sent where.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
     /// A channel: mail, discord:NAME, webhook:NAME or ntfy:NAME
-    #[arg(long, value_name = "DESTINATION")]
+    #[arg(long, value_name = "WHERE")]
     destination: String,
     /// For mail, which goes to one person: the stakeholder, by the id in the settings
     #[arg(long, value_name = "ID")]

@@ -21,7 +21,8 @@ const HELP: &str = concat!(
 Examples:
   match-list-processor trigger
   match-list-processor trigger --wait 60 --json | jq -r .summary
-  match-list-processor trigger --data reason.json --url http://referees.example:8000
+  match-list-processor trigger --data reason.json \\
+      --url http://referees.example:8000
 
 ",
     super::exit_codes!()

@@ -23,14 +23,17 @@ use server::Server;
 const HELP: &str = "\
 Examples:
   match-list-processor check-observability
-  match-list-processor check-observability --prometheus http://prometheus.example:9090
+  match-list-processor check-observability \\
+      --prometheus http://prometheus.example:9090
   match-list-processor check-observability --json | jq '.checks[] | select(.do)'
 
-Run it with the settings of the daemon, on its machine: it finds the daemon and the receiver of its
-traces by them. To that one it sends an export without spans. It changes nothing.
+Run it with the settings of the daemon, on its machine: it finds the daemon and
+the receiver of its traces by them. To that one it sends an export without
+spans. It changes nothing.
 
-Exit codes: 0 all is there, or switched off by the settings; 1 something is missing; 2 the command
-line; 69 the daemon, Prometheus or Alertmanager could not be asked; 78 mistakes in the settings.";
+Exit codes: 0 all is there, or switched off by the settings; 1 something is
+missing; 2 the command line; 69 the daemon, Prometheus or Alertmanager could
+not be asked; 78 mistakes in the settings.";
 
 /// Who is asked.
 #[derive(Debug, Args)]

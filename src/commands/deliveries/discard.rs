@@ -7,18 +7,25 @@ use clap::Args;
 use super::which::{Chosen, Order, give};
 use crate::app::Failure;
 
+const USAGE: &str = "\
+match-list-processor deliveries discard [OPTIONS] <ID>...
+       match-list-processor deliveries discard [OPTIONS] --all-dead
+       match-list-processor deliveries discard [OPTIONS] --destination <TO>";
+
 const HELP: &str = concat!(
     "\
-A delivery that is dead or still waits is never made then, and what it would have told is gone: for
-what cannot arrive any more, or those concerned know by other means. One that is under way is left
-alone. The daemon's log keeps which they were.
+A delivery that is dead or still waits is never made then, and what it would
+have told is gone: for what cannot arrive any more, or those concerned know by
+other means. One that is under way is left alone. The daemon's log keeps which
+they were.
 
 Examples:
   match-list-processor deliveries discard 17 18
   match-list-processor deliveries discard --destination webhook:club
   match-list-processor deliveries discard --all-dead --yes
 
-Those that can be discarded are, also if others cannot; then the exit code is 1.
+Those that can be discarded are, also if others cannot; then the
+exit code is 1.
 
 ",
     crate::commands::exit_codes!()
@@ -32,7 +39,7 @@ const DISCARD: Order = Order {
 
 /// Which deliveries are discarded.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, override_usage = USAGE)]
 pub struct Arguments {
     #[command(flatten)]
     chosen: Chosen,

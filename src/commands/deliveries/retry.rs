@@ -5,6 +5,11 @@ use clap::Args;
 use super::which::{Chosen, Order, give};
 use crate::app::Failure;
 
+const USAGE: &str = "\
+match-list-processor deliveries retry [OPTIONS] <ID>...
+       match-list-processor deliveries retry [OPTIONS] --all-dead
+       match-list-processor deliveries retry [OPTIONS] --destination <TO>";
+
 const HELP: &str = concat!(
     "\
 Examples:
@@ -26,7 +31,7 @@ const RETRY: Order = Order {
 
 /// Which deliveries are retried.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, override_usage = USAGE)]
 pub struct Arguments {
     #[command(flatten)]
     chosen: Chosen,

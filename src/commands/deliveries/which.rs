@@ -27,7 +27,7 @@ pub struct Which {
     #[arg(long)]
     all_dead: bool,
     /// All that were given up to this destination: mail, webhook, …, or one such as webhook:club
-    #[arg(long)]
+    #[arg(long, value_name = "TO")]
     destination: Option<String>,
 }
 

@@ -17,18 +17,21 @@ use crate::domain::routing::{Notice, Outcome, Routing, Subject};
 
 /// How it is used.
 pub const HELP: &str = "\
-Asks every rule and every stakeholder of NOTIFICATIONS about changes, as `changes --json` and
-`GET /changes` show them, and tells who gets what, by which channel, when and why, and who does not
-and why not. Nothing is sent. What the change does not tell, a match does: --match takes one as the
-list has it, or a whole list such as the exported one.
+Asks every rule and every stakeholder of NOTIFICATIONS about changes, as
+`changes --json` and `GET /changes` show them, and tells who gets what, by
+which channel, when and why, and who does not and why not. Nothing is sent.
+What the change does not tell, a match does: --match takes one as the list has
+it, or a whole list such as the exported one.
 
 Examples:
   match-list-processor explain-routing --change change.json
-  match-list-processor explain-routing --change change.json --match /data/previous_matches.json
-  match-list-processor explain-routing --change - --at 2027-07-01T23:30+02:00 --json
+  match-list-processor explain-routing --change change.json \\
+      --match /data/previous_matches.json
+  match-list-processor explain-routing --change - \\
+      --at 2027-07-01T23:30+02:00 --json
 
-Exit codes: 0 somebody is told; 1 nobody is; 2 the command line, or a file cannot be read; 78
-mistakes in the settings.";
+Exit codes: 0 somebody is told; 1 nobody is; 2 the command line, or a file
+cannot be read; 78 mistakes in the settings.";
 
 /// The change that is asked about.
 #[derive(Debug, Args)]
