@@ -3,9 +3,11 @@
 mod alertmanager;
 mod daemon;
 mod prometheus;
+mod routing;
 mod server;
 mod shipped;
 mod traces;
+mod yaml;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::server::{Server, listed, short};
 use super::{Finding, Status, shipped};
 
 /// The job that the alerts find the daemon by.
-const JOB: &str = "match-list-processor";
+pub const JOB: &str = "match-list-processor";
 /// `keep_firing_for` came with it.
 const OLDEST: (u32, u32) = (2, 42);
 

@@ -30,6 +30,16 @@ pub fn files() -> impl Iterator<Item = File> {
     })
 }
 
+/// The alerts that call somebody.
+pub fn critical() -> impl Iterator<Item = &'static str> {
+    let lines = FILES.iter().flat_map(|(_, text)| text.lines());
+    let mut last = "";
+    lines.filter_map(move |line| {
+        last = name_of(line).unwrap_or(last);
+        (line.trim() == "severity: critical").then_some(last)
+    })
+}
+
 /// The name of the rule that begins on this line, if one does.
 fn name_of(line: &'static str) -> Option<&'static str> {
     let line = line.trim().trim_start_matches("- ");
@@ -62,6 +72,13 @@ mod tests {
             let named = text.lines().filter_map(name_of).count();
             assert_eq!(named, expressions.count(), "{}", file.name);
         }
+        let critical: Vec<_> = critical().collect();
+        let severities = FILES
+            .iter()
+            .map(|(_, text)| text.matches("severity: critical").count());
+        assert_eq!(critical.len(), severities.sum::<usize>());
+        assert!(critical.contains(&"MatchListProcessorNoSuccessfulCycle"));
+        assert!(!critical.contains(&super::super::alertmanager::WATCHDOG));
         let all: BTreeSet<_> = files().flat_map(|file| file.rules).collect();
         assert!(all.contains(super::super::alertmanager::WATCHDOG));
     }

@@ -13,6 +13,8 @@ use crate::support::wire::unused_address;
 const RULES: &str = include_str!("../../../alerts/match-list-processor.rules.yml");
 const SLO_RULES: &str = include_str!("../../../alerts/match-list-processor.slo.rules.yml");
 const ROUTING: &str = include_str!("../../../alerts/alertmanager.yml");
+/// What makes the example's receivers somebody's; no such host is found, either.
+const OWN: (&str, &str) = (".example/", ".test/");
 const EXEMPLARS: &[&str] = &["--enable-feature=exemplar-storage"];
 
 /// What makes Prometheus know no Alertmanager.
@@ -53,7 +55,7 @@ struct Wrong<'a> {
     /// Replaced in the rules.
     rules: (&'a str, &'a str),
     /// Replaced in the settings of Alertmanager.
-    routing: (&'a str, &'a str),
+    routing: &'a [(&'a str, &'a str)],
     flags: &'a [&'a str],
     settings: Vec<(&'static str, &'a str)>,
     daemon: Option<&'a str>,
@@ -62,7 +64,7 @@ struct Wrong<'a> {
 const NOTHING: Wrong<'static> = Wrong {
     config: ("", ""),
     rules: ("", ""),
-    routing: ("", ""),
+    routing: &[OWN],
     flags: EXEMPLARS,
     settings: Vec::new(),
     daemon: None,
@@ -79,7 +81,9 @@ fn replaced(text: &str, (from, to): (&str, &str)) -> String {
 
 impl Scene {
     fn new(daemon: &str, endpoint: &str, wrong: &Wrong<'_>) -> Self {
-        let alertmanager = Server::alertmanager(&replaced(ROUTING, wrong.routing));
+        let replacements = wrong.routing.iter();
+        let routing = replacements.fold(ROUTING.to_owned(), |text, &pair| replaced(&text, pair));
+        let alertmanager = Server::alertmanager(&routing);
         let config = replaced(&config(daemon, alertmanager.address()), wrong.config);
         let rules = replaced(RULES, wrong.rules);
         let files = [("a.rules.yml", rules.as_str()), ("b.rules.yml", SLO_RULES)];
@@ -192,7 +196,7 @@ fn with_all_of_it_there_nothing_is_missing() {
     exemplars      ok      Prometheus stores them
     alertmanager   ok      http://ALERTMANAGER has version VERSION
     alerts arrive  ok      MatchListProcessorWatchdog goes to heartbeat
-    routes         ok      critical alerts have a route of their own
+    routes         ok      critical alerts go to page
     ");
     daemon.stop();
     let (spans, raw) = tap.spans();
@@ -274,12 +278,39 @@ fn each_thing_that_is_missing_is_told() {
         ),
         (
             Wrong {
-                routing: ("severity = \"critical\"", "severity = \"page\""),
+                routing: &[OWN, ("severity = \"critical\"", "severity = \"page\"")],
                 ..NOTHING
             },
             &["routes"],
             1,
             "no route is for severity critical",
+        ),
+        (
+            Wrong {
+                routing: &[OWN, ("receiver: page", "receiver: \"null\"")],
+                ..NOTHING
+            },
+            &["routes"],
+            1,
+            "goes to null: it has no integration",
+        ),
+        (
+            Wrong {
+                routing: &[OWN, ("receiver: heartbeat", "receiver: \"null\"")],
+                ..NOTHING
+            },
+            &["alerts arrive"],
+            1,
+            "MatchListProcessorWatchdog goes to null: it has no integration",
+        ),
+        (
+            Wrong {
+                routing: &[],
+                ..NOTHING
+            },
+            &["alerts arrive", "routes"],
+            1,
+            "goes to page: its address is that of the example",
         ),
         (
             Wrong {
