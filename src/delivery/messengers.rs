@@ -13,7 +13,8 @@ use crate::client::{CallError, Health, HealthStatus};
 use crate::clock::moment;
 use crate::domain::change::Priority;
 use crate::domain::delivery::{Destination, Lane};
-use crate::domain::notify::{Message, MessageKind, Wording, webhook};
+use crate::domain::notify::webhook::{self, Event};
+use crate::domain::notify::{Message, MessageKind, Wording};
 use crate::domain::routing::Routing;
 use crate::store::Claimed;
 use crate::telemetry::labels::ErrorKind;
@@ -126,7 +127,7 @@ impl Messengers {
             ));
         }
         let sent = match way {
-            Messenger::Webhook(hook) => hook.send(id, &webhook::event(message, at)).await,
+            Messenger::Webhook(hook) => tell_program(hook, id, message, at).await,
             Messenger::Discord(discord) => discord.send(&wording.discord(message, at)).await,
             Messenger::Ntfy(ntfy) => ntfy.send(note(wording, message, at)).await,
             Messenger::Mail(mail) => {
@@ -197,6 +198,21 @@ impl Messengers {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One event after the other, each under an id of its own. One that fails ends it: the next attempt
+/// begins anew, and a receiver knows the ids of those that arrived.
+async fn tell_program(
+    hook: &Webhook,
+    id: &str,
+    message: &Message,
+    at: Timestamp,
+) -> Result<(), CallError> {
+    for Event { key, body } in webhook::events(message, at) {
+        let id = key.map_or_else(|| id.to_owned(), |key| format!("{id}-{key}"));
+        hook.send(&id, &body).await?;
+    }
+    Ok(())
 }
 
 fn note(wording: &Wording, message: &Message, at: Timestamp) -> NtfyMessage {

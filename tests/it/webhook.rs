@@ -1,5 +1,6 @@
 //! Webhooks out: signed, guarded, and sent once more where it makes sense.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -8,7 +9,10 @@ use std::time::{Duration, Instant};
 use match_list_processor::auth::{Key, Scheme, Validity};
 use match_list_processor::client::{CallError, HealthStatus, Reach};
 use match_list_processor::clock::Clock;
-use match_list_processor::delivery::{Webhook, WebhookSettings};
+use match_list_processor::delivery::{Messenger, Messengers, Webhook, WebhookSettings};
+use match_list_processor::domain::delivery::{Destination, Lane};
+use match_list_processor::domain::notify::{Language, MatchNews, Message, MessageKind, Wording};
+use match_list_processor::domain::routing::Routing;
 use match_list_processor::telemetry::labels::ErrorKind;
 use match_list_processor::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
@@ -245,4 +249,63 @@ async fn a_receiver_that_is_not_there_is_seen_as_such() {
     assert_eq!(error.kind, ErrorKind::Connect);
     assert_eq!(webhook.probe().await.status, HealthStatus::Unhealthy);
     assert!(!format!("{webhook:?}").contains("http://"));
+}
+
+#[tokio::test]
+async fn a_long_digest_arrives_whole_and_its_repeat_has_the_same_ids() {
+    let receiver = Scripted::start(Act::status(204));
+    let lane = Lane::named(Destination::Webhook, "club");
+    let ways = BTreeMap::from([(
+        lane.clone(),
+        Messenger::Webhook(webhook(receiver.url("/hook"))),
+    )]);
+    let wording = Wording::new(BTreeMap::new()).unwrap();
+    let messengers = Messengers::new(ways, Arc::new(Routing::default()), Some(wording));
+    let of = |match_id| MatchNews {
+        match_id,
+        ..MatchNews::default()
+    };
+    let digest = Message {
+        kind: MessageKind::Digest,
+        matches: (1..=1_100).map(of).collect(),
+        ..Message::changes(Language::English, of(1))
+    };
+    let send = async || {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let sent = messengers.send(&lane, "kim", &digest, ("delivery-7-0", at));
+        sent.await
+    };
+    let second = |asked: &Asked| String::from_utf8_lossy(&asked.body).contains("\"match_id\":501,");
+    receiver.acts(move |asked| match second(asked) {
+        true => Act::status(503),
+        false => Act::status(204),
+    });
+    assert_eq!(send().await.unwrap_err().kind, ErrorKind::Status5xx);
+    let ids = |asked: &[Asked]| -> Vec<String> {
+        let id = |one: &Asked| one.header("webhook-id").unwrap();
+        asked.iter().map(id).collect()
+    };
+    let failed = receiver.asked();
+    assert_eq!(failed.len(), 2, "nothing goes out before what it follows");
+    receiver.act(Act::status(204));
+    send().await.unwrap();
+    let all = receiver.asked();
+    assert_eq!(ids(&all)[..2], ids(&failed));
+    assert_eq!(
+        ids(&all),
+        [
+            "delivery-7-0-1-500-500",
+            "delivery-7-0-501-1000-500",
+            "delivery-7-0-1001-1100-100",
+        ]
+    );
+    let told: Vec<i64> = all
+        .iter()
+        .flat_map(|one| {
+            let body: Value = serde_json::from_slice(&one.body).unwrap();
+            body["data"]["matches"].as_array().unwrap().clone()
+        })
+        .map(|one| one["match"]["match_id"].as_i64().unwrap())
+        .collect();
+    assert_eq!(told, (1..=1_100).collect::<Vec<_>>());
 }

@@ -8,7 +8,19 @@ use super::{AlertNews, MatchNews, Message, MessageKind, News, Subject};
 /// Most matches of one event: some hundred kilobytes, which servers take without being told to.
 const MOST_MATCHES: usize = 500;
 
-/// The event: `{"type", "timestamp", "data"}`, the same in every language.
+/// An event, as one request sends it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What keeps it apart from the other events of its message; none if it is the only one. The same
+    /// matches have the same key, and others never: what a message tells can shrink between attempts,
+    /// and a receiver that knows a key takes nothing more under it.
+    pub key: Option<String>,
+    /// What is sent.
+    pub body: Value,
+}
+
+/// The events of a message: `{"type", "timestamp", "data"}`, the same in every language. There is one,
+/// but of a digest of more than 500 matches as many as it needs, each whole, the most urgent first.
 ///
 /// | `type` | `data` |
 /// |---|---|
@@ -23,23 +35,43 @@ const MOST_MATCHES: usize = 500;
 /// `referees` (`name`, `role`), `status` (of `cancelled`, `postponed`, `interrupted`), `is_new`,
 /// `is_gone` and `url`. A change has `category`, `subject`, `priority`, `field_name`, `previous_value`,
 /// `current_value` (as in the list), `previous_name` and `current_name` (what people call an id), and
-/// `contact_fields` (names of fields, never their values). `more` is how many matches were left out of a
-/// digest, the least urgent and latest of more than 500. An alert has `kind`, `subject`, `since`,
-/// `until`, `count` and `detail`.
-#[must_use]
-pub fn event(message: &Message, now: Timestamp) -> Value {
-    let (kind, data) = match (message.kind, &message.matches[..]) {
+/// `contact_fields` (names of fields, never their values). `more` is how many matches of the digest come
+/// in the events after this one. An alert has `kind`, `subject`, `since`, `until`, `count` and `detail`.
+pub fn events(message: &Message, now: Timestamp) -> impl Iterator<Item = Event> {
+    let all = &message.matches[..];
+    let parts: Vec<&[MatchNews]> = match all.len() {
+        0..=MOST_MATCHES => vec![all],
+        _ => all.chunks(MOST_MATCHES).collect(),
+    };
+    let is_whole = parts.len() == 1;
+    let mut more = all.len();
+    parts.into_iter().map(move |part| {
+        more -= part.len();
+        Event {
+            key: (!is_whole).then(|| key(part)),
+            body: body(message, part, more, now),
+        }
+    })
+}
+
+/// Of a message only ever less is told, in the same order: so these tell which they are.
+fn key(part: &[MatchNews]) -> String {
+    let id = |one: Option<&MatchNews>| one.map_or(0, |one| one.match_id);
+    format!("{}-{}-{}", id(part.first()), id(part.last()), part.len())
+}
+
+fn body(message: &Message, matches: &[MatchNews], more: usize, now: Timestamp) -> Value {
+    let (kind, data) = match (message.kind, matches) {
         (MessageKind::Test, _) => ("test", json!({})),
         (MessageKind::Alert, _) => ("system.alert", alerts(message)),
         (MessageKind::Recovery, _) => ("system.recovered", alerts(message)),
         (MessageKind::Changes, [only]) => ("match.changed", of_match(only)),
         (MessageKind::Changes | MessageKind::Digest, all) => {
-            let told: Vec<Value> = all.iter().take(MOST_MATCHES).map(of_match).collect();
-            let more = all.len() - told.len();
+            let told: Vec<Value> = all.iter().map(of_match).collect();
             ("matches.changed", json!({ "matches": told, "more": more }))
         }
     };
-    let times = message.matches.iter().map(|m| &m.found_at);
+    let times = matches.iter().map(|m| &m.found_at);
     let times = times.chain(
         message
             .alerts

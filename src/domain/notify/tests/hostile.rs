@@ -213,7 +213,7 @@ fn a_calendar_holds_no_line_of_a_name() {
 fn an_event_and_what_is_stored_hold_no_invisible_characters() {
     for name in NAMES {
         let message = Message::changes(Language::Swedish, named(name));
-        let event = super::super::webhook::event(&message, jiff::Timestamp::UNIX_EPOCH);
+        let event = super::webhook::event(&message);
         let mut texts = Vec::new();
         strings(&event, &mut texts);
         strings(&serde_json::to_value(&message).unwrap(), &mut texts);

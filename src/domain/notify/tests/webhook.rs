@@ -1,7 +1,18 @@
 use super::*;
 
-fn event(message: &Message) -> Value {
-    super::super::webhook::event(message, jiff::Timestamp::UNIX_EPOCH)
+use crate::domain::notify::webhook::{Event, events};
+
+fn all(message: &Message) -> Vec<Event> {
+    events(message, jiff::Timestamp::UNIX_EPOCH).collect()
+}
+
+/// The only event.
+pub(super) fn event(message: &Message) -> Value {
+    let mut all = all(message);
+    assert_eq!(all.len(), 1);
+    let Event { key, body } = all.remove(0);
+    assert_eq!(key, None);
+    body
 }
 
 #[test]
@@ -100,18 +111,54 @@ fn each_kind_of_message_has_its_type_and_time() {
     "#);
 }
 
+/// A digest of matches with these ids.
+fn digest(ids: impl Iterator<Item = i64>) -> Message {
+    let news = changed(json!({"avsparkstid": "18:30"}));
+    let one = |match_id| MatchNews {
+        match_id,
+        ..news.clone()
+    };
+    Message {
+        kind: MessageKind::Digest,
+        matches: ids.map(one).collect(),
+        ..Message::changes(Language::Swedish, news.clone())
+    }
+}
+
+fn ids(event: &Event) -> Vec<i64> {
+    let matches = event.body["data"]["matches"].as_array().unwrap();
+    let id = |one: &Value| one["match"]["match_id"].as_i64().unwrap();
+    matches.iter().map(id).collect()
+}
+
 #[test]
-fn a_digest_of_a_whole_season_is_cut_and_says_so() {
-    let mut message = Message::changes(Language::Swedish, changed(json!({"avsparkstid": "18:30"})));
-    message.kind = MessageKind::Digest;
-    message.matches = vec![message.matches[0].clone(); 10_000];
-    let told = event(&message);
-    let data = &told["data"];
-    assert_eq!(data["matches"].as_array().unwrap().len(), 500);
-    assert_eq!(data["more"], 9_500);
-    assert!(
-        told.to_string().len() < 600_000,
-        "{}",
-        told.to_string().len()
-    );
+fn a_digest_of_a_whole_season_is_told_in_events_that_each_are_whole() {
+    let told = all(&digest(1..=1_234));
+    let more: Vec<&Value> = told.iter().map(|one| &one.body["data"]["more"]).collect();
+    assert_eq!(more, [734, 234, 0]);
+    let all: Vec<i64> = told.iter().flat_map(ids).collect();
+    assert_eq!(all, (1..=1_234).collect::<Vec<_>>());
+    for one in &told {
+        assert_eq!(one.body["type"], "matches.changed");
+        let size = one.body.to_string().len();
+        assert!(size < 600_000, "{size}");
+    }
+    // What fits is told as ever.
+    assert_eq!(event(&digest(1..=500))["data"]["more"], 0);
+}
+
+#[test]
+fn matches_that_were_not_told_yet_never_come_under_a_key_that_was_told() {
+    let before = all(&digest(1..=1_234));
+    // Some went with messages of their own meanwhile.
+    let given: [&[i64]; 4] = [&[3], &[500, 501], &[1, 1_234], &[600, 601, 602]];
+    for given in given {
+        let after = all(&digest((1..=1_234).filter(|id| !given.contains(id))));
+        for now in &after {
+            let same = before.iter().find(|one| one.key == now.key);
+            assert!(same.is_none_or(|one| ids(one) == ids(now)), "{given:?}");
+        }
+        let same = after.iter().filter(|now| before.contains(now)).count();
+        assert!(same < after.len(), "{given:?}");
+    }
 }
