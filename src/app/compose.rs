@@ -187,19 +187,14 @@ pub async fn baseline(
 }
 
 /// Counts a delivery that came to its end at the start, as its last attempt ended with the program; false
-/// if it goes on.
+/// if it goes on. The store counts those that are superseded.
 fn count_end(metrics: &Metrics, destination: Destination, state: DeliveryState) -> bool {
-    let result = match state {
-        DeliveryState::Dead => {
-            let reason = DeadReason::Poisoned;
-            metrics.dead_letters_made.inc((destination, reason));
-            DeliveryResult::Dead
-        }
-        DeliveryState::Superseded => DeliveryResult::Superseded,
-        _ => return false,
-    };
-    metrics.deliveries.inc((destination, result));
-    true
+    if state == DeliveryState::Dead {
+        let reason = DeadReason::Poisoned;
+        metrics.dead_letters_made.inc((destination, reason));
+        metrics.deliveries.inc((destination, DeliveryResult::Dead));
+    }
+    matches!(state, DeliveryState::Dead | DeliveryState::Superseded)
 }
 
 pub async fn status(

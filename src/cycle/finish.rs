@@ -11,9 +11,7 @@ use super::work::{Accepted, Found};
 use crate::domain::change::{Category, Priority};
 use crate::domain::retry::MAX_CYCLE_ATTEMPTS;
 use crate::store::{CycleEnd, CycleWrite, FeedState, Prepared, StoreError};
-use crate::telemetry::labels::{
-    DeliveryResult, ErrorKind, Outcome, Stage, StoreError as Operation,
-};
+use crate::telemetry::labels::{ErrorKind, Outcome, Stage, StoreError as Operation};
 use crate::telemetry::span;
 
 /// What is left of an accepted list once it is committed.
@@ -59,14 +57,8 @@ impl Cycle {
             .instrument(span.clone())
             .await;
         drop(timer);
-        let superseded = match committed {
-            Ok(committed) => committed.superseded,
-            Err(error) => return Err(self.not_committed(&span, error)),
-        };
-        for (destination, count) in superseded {
-            self.metrics
-                .deliveries
-                .add((destination, DeliveryResult::Superseded), count as u64);
+        if let Err(error) = committed {
+            return Err(self.not_committed(&span, error));
         }
         if let Some(kept) = accepted {
             self.publish(kept, &begun.feed).await;

@@ -256,8 +256,8 @@ impl Dispatcher {
                 );
             }
             DeliveryState::Superseded => {
+                // The store counts its end, with that of others.
                 attempt(AttemptResult::Retry);
-                end(DeliveryResult::Superseded);
                 tracing::info!(
                     delivery = id,
                     destination = %self.lane,

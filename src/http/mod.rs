@@ -9,6 +9,7 @@ mod answers;
 mod arrival;
 mod body;
 mod client;
+mod deliveries;
 mod framing;
 mod gate;
 mod guard;

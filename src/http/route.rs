@@ -14,7 +14,9 @@ use super::metrics::Scrapes;
 use super::problem::{and_close, method_not_allowed, not_found, unavailable};
 use super::sift::Sieve;
 use super::talk::Talk;
-use super::{Request, Response, admin, health, metrics, openapi, process, republish, status};
+use super::{
+    Request, Response, admin, deliveries, health, metrics, openapi, process, republish, status,
+};
 use crate::clock::Clock;
 use crate::config::Live;
 use crate::cycle::Status;
@@ -223,9 +225,11 @@ impl Site {
         }
         match route {
             Route::Changes => admin::changes(self, request.uri().query()).await,
-            Route::Deliveries => admin::deliveries(self, request.uri().query()).await,
-            Route::DeliveryRetry => admin::retry(self, parameter).await,
-            Route::DeliveryDiscard => admin::discard(self, parameter).await,
+            Route::Deliveries => deliveries::list(self, request.uri().query()).await,
+            Route::DeliveryRetry => deliveries::retry(self, parameter).await,
+            Route::DeliveryDiscard => {
+                deliveries::discard(self, parameter, request.uri().query()).await
+            }
             Route::Pause => admin::pause(self, true).await,
             Route::Resume => admin::pause(self, false).await,
             Route::SnapshotAccept => admin::accept_snapshot(self).await,

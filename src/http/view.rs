@@ -259,12 +259,13 @@ pub struct DeliveryPage {
     pub next: Option<i64>,
 }
 
-/// A delivery that is tried again.
+/// A delivery that is no longer dead.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Retried {
     /// `success`.
     pub status: &'static str,
     pub id: i64,
+    /// `pending`; `superseded` if another delivery tells what it would have told, where that is still news.
     pub state: DeliveryState,
 }
 

@@ -140,8 +140,11 @@ impl Store {
     /// When nothing could be written; the triggers wait as before.
     pub async fn commit_cycle(&self, write: CycleWrite) -> Result<Committed, StoreError> {
         let feed = self.feed();
-        self.write(move |tx, counters| commit(tx, counters, &feed, &write))
-            .await
+        let committed = self.write(move |tx, counters| commit(tx, counters, &feed, &write));
+        let committed = committed.await?;
+        let superseded = committed.superseded.iter();
+        self.count_superseded(superseded.map(|(&destination, &count)| (destination, count)));
+        Ok(committed)
     }
 
     /// Notes that a cycle begins at this moment (Unix seconds), for whoever starts again before it

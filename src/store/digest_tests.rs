@@ -1,10 +1,11 @@
 //! What becomes of digests and of single messages to the same reader.
 
-use super::tests::{cycle, due, news, open, success};
+use super::tests::{cycle, due, news, success};
 use super::*;
 use crate::domain::change::Priority;
 use crate::domain::delivery::{DIGEST, DeliveryState, Destination, Lane};
 use crate::domain::notify::{Message, MessageKind, Stored};
+use crate::telemetry::labels::DeliveryResult;
 
 const MORNING: f64 = 50_000.0;
 
@@ -30,18 +31,36 @@ fn digest(told: &[(i64, &str, &str)]) -> NewDelivery {
     }
 }
 
+/// The same, found at this minute of an hour.
+fn found(minute: u32, one: NewDelivery) -> NewDelivery {
+    let mut message: Message = serde_json::from_str(&one.payload).unwrap();
+    for told in &mut message.matches {
+        told.found_at = format!("2027-05-01T12:{minute:02}:00Z");
+        told.kickoff = told.news[0].now().unwrap().to_owned();
+    }
+    let Stored { payload, .. } = Stored::of(&message);
+    NewDelivery { payload, ..one }
+}
+
 struct Told {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     store: Store,
+    metrics: Arc<Metrics>,
     cycles: u64,
 }
 
 impl Told {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let limits = Limits {
+            queue_capacity: 10,
+            history: 1_000,
+        };
         Self {
-            store: open(folder.path(), 10).unwrap(),
-            _folder: folder,
+            store: Store::open(folder.path(), limits, Arc::clone(&metrics)).unwrap(),
+            folder,
+            metrics,
             cycles: 0,
         }
     }
@@ -68,6 +87,25 @@ impl Told {
         let error = "no".to_owned();
         self.settles(one, Settlement::Retry { at: again, error })
             .await
+    }
+
+    async fn dies(&self, one: &Claimed) {
+        let error = "no".to_owned();
+        self.settles(one, Settlement::Dead { error }).await;
+    }
+
+    /// Where a dead letter is once a person has retried it.
+    async fn retries(&self, one: &Claimed, now: f64) -> DeliveryState {
+        match self.store.retry_dead(one.id, now).await.unwrap() {
+            Some(Retry::Done { state, .. }) => state,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// How many the metrics say were superseded.
+    fn superseded(&self) -> u64 {
+        let series = (Destination::Mail, DeliveryResult::Superseded);
+        self.metrics.deliveries.get(series)
     }
 
     async fn arrives(&self, one: &Claimed) {
@@ -251,8 +289,119 @@ async fn a_dead_letter_that_tells_more_than_before_has_an_id_of_its_own() {
     let error = "no".to_owned();
     told.settles(&first[0], Settlement::Dead { error }).await;
     told.finds(vec![digest(&[(1, "19", "20")])]).await;
-    assert!(told.store.retry_dead(first[0].id, 20.0).await.unwrap());
+    assert_eq!(
+        told.retries(&first[0], 20.0).await,
+        DeliveryState::Superseded
+    );
     let again = told.takes(20.0).await;
     assert_eq!(says(&again), ["message 1 18-20"]);
     assert_ne!(again[0].id, first[0].id, "its receiver knows that id");
+}
+
+#[tokio::test]
+async fn every_entry_whose_place_another_took_is_counted() {
+    let mut told = Told::new();
+    // By a newer one, under an id of its own, by what was put back, and by a digest that is left empty.
+    told.finds(vec![news(1, "18", "19"), news(2, "12", "13")])
+        .await;
+    let first = told.takes(10.0).await;
+    told.fails(&first[0], 2.0 * MORNING).await;
+    told.fails(&first[1], 2.0 * MORNING).await;
+    told.finds(vec![digest(&[(1, "19", "20"), (2, "13", "12")])])
+        .await;
+    assert_eq!(told.superseded(), 3);
+    // By the newer one as it fails, which was tried itself.
+    told.finds(vec![news(3, "8", "9")]).await;
+    let third = told.takes(20.0).await;
+    assert_eq!(says(&third), ["message 3 8-9"]);
+    told.finds(vec![news(3, "9", "10")]).await;
+    told.fails(&third[0], 30.0).await;
+    assert_eq!(told.superseded(), 4);
+    // By a retry, which goes on under an id of its own.
+    let fourth = told.takes(40.0).await;
+    assert_eq!(says(&fourth), ["message 3 8-10"]);
+    told.dies(&fourth[0]).await;
+    told.finds(vec![digest(&[(3, "10", "11")])]).await;
+    let retried = told.retries(&fourth[0], 50.0).await;
+    assert_eq!(retried, DeliveryState::Superseded);
+    assert_eq!(told.superseded(), 6, "the digest and the dead letter");
+    assert_eq!(says(&told.takes(60.0).await), ["message 3 8-11"]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_retried_says_where_it_is() {
+    let mut told = Told::new();
+    told.finds(vec![news(1, "18", "19")]).await;
+    let first = told.takes(10.0).await;
+    told.dies(&first[0]).await;
+    assert_eq!(told.retries(&first[0], 20.0).await, DeliveryState::Pending);
+    let again = told.store.retry_dead(first[0].id, 20.0).await.unwrap();
+    assert!(
+        matches!(&again, Some(Retry::Refused(row)) if row.state == "pending"),
+        "{again:?}"
+    );
+    assert_eq!(told.store.retry_dead(99, 20.0).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_an_older_version_left_beside_a_digest_is_sorted_out_at_the_start() {
+    let mut told = Told::new();
+    let other = NewDelivery {
+        recipient: "bo".to_owned(),
+        ..digest(&[(1, "18", "19"), (2, "12", "13")])
+    };
+    told.finds(vec![other]).await;
+    told.finds(vec![news(1, "19", "20")]).await;
+    let path = told.folder.path().join(FILE_NAME);
+    let changed = rusqlite::Connection::open(path)
+        .unwrap()
+        .execute("UPDATE outbox SET recipient = ''", []);
+    assert_eq!(changed, Ok(2));
+    for _ in 0..2 {
+        assert_eq!(told.store.recover(10.0).await.unwrap(), []);
+        let asked = DeliveryQuery {
+            limit: 9,
+            state: Some(DeliveryState::Pending),
+            ..DeliveryQuery::default()
+        };
+        assert_eq!(told.store.deliveries(asked).await.unwrap().len(), 2);
+    }
+    let mut morning = told.takes(MORNING).await;
+    morning.sort_by_key(|one| one.match_id);
+    assert_eq!(says(&morning), ["digest 2 12-13", "message 1 18-20"]);
+    assert_eq!(told.superseded(), 0);
+}
+
+#[tokio::test]
+async fn two_digests_beside_a_message_are_told_from_the_first_before_to_the_last_now() {
+    let mut told = Told::new();
+    told.finds(vec![found(1, digest(&[(1, "17", "18")]))]).await;
+    let first = told.takes(MORNING).await;
+    told.dies(&first[0]).await;
+    told.finds(vec![found(2, digest(&[(1, "18", "19"), (2, "8", "9")]))])
+        .await;
+    let retried = told.retries(&first[0], MORNING).await;
+    assert_eq!(retried, DeliveryState::Pending);
+    told.finds(vec![found(3, news(1, "19", "20"))]).await;
+    let mut later = told.takes(MORNING).await;
+    later.sort_by_key(|one| one.match_id);
+    assert_eq!(says(&later), ["digest 2 8-9", "message 1 17-20"]);
+}
+
+#[tokio::test]
+async fn a_digest_that_is_retried_between_what_a_message_tells_takes_nothing_back() {
+    let mut told = Told::new();
+    told.finds(vec![found(1, news(1, "17", "18"))]).await;
+    let message = told.takes(10.0).await;
+    told.dies(&message[0]).await;
+    told.finds(vec![found(2, digest(&[(1, "18", "19"), (2, "8", "9")]))])
+        .await;
+    let middle = told.takes(MORNING).await;
+    told.dies(&middle[0]).await;
+    told.retries(&message[0], MORNING).await;
+    told.finds(vec![found(3, digest(&[(1, "19", "20")]))]).await;
+    told.retries(&middle[0], MORNING).await;
+    let mut later = told.takes(MORNING).await;
+    later.sort_by_key(|one| one.match_id);
+    assert_eq!(says(&later), ["digest 2 8-9", "message 1 17-20"]);
 }

@@ -36,7 +36,7 @@ pub use error::{OpenError, StoreError};
 pub use export::{Draft, ExportError, Exporter, Prepared};
 pub use outbox::{
     Claimed, DeadLetters, DeliveryQuery, DeliveryRow, Discard, NewDelivery, OutboxCount, Portion,
-    Settlement,
+    Retry, Settlement,
 };
 pub use reader::Audience;
 pub use records::{
@@ -71,6 +71,7 @@ pub struct Store {
 struct Inner {
     feed: Arc<str>,
     folder: PathBuf,
+    metrics: Arc<Metrics>,
     writer: writer::Writer,
     readers: reader::Readers,
     /// Keeps other processes out of the folder for as long as the store lives.
@@ -104,10 +105,11 @@ impl Store {
         let path = folder.join(FILE_NAME);
         let connection = open::open(&path)?;
         let writer = writer::Writer::start(connection, limits, Arc::clone(&metrics))?;
-        let readers = reader::Readers::new(path, metrics);
+        let readers = reader::Readers::new(path, Arc::clone(&metrics));
         let inner = Inner {
             feed: DEFAULT_FEED.into(),
             folder: folder.to_owned(),
+            metrics,
             writer,
             readers,
             _lock: lock,

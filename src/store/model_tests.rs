@@ -255,7 +255,11 @@ impl Pair {
             Op::Settle(end) => self.settle(end).await,
             Op::Retry => {
                 if let Some(id) = self.model.first(DeliveryState::Dead) {
-                    assert!(self.store.retry_dead(id, self.model.now).await.unwrap());
+                    let retried = self.store.retry_dead(id, self.model.now).await.unwrap();
+                    let state = DeliveryState::Pending;
+                    assert!(
+                        matches!(retried, Some(Retry::Done { state: now, .. }) if now == state)
+                    );
                     let row = &mut self.model.rows[usize::try_from(id).unwrap() - 1];
                     (row.state, row.attempts, row.due) =
                         (DeliveryState::Pending, 0, self.model.now);
@@ -420,7 +424,7 @@ impl Pair {
         let Some(id) = self.model.first(state) else {
             return;
         };
-        let discarded = self.store.discard(id, self.model.now).await.unwrap();
+        let discarded = self.store.discard(id, None, self.model.now).await.unwrap();
         match state {
             DeliveryState::Pending | DeliveryState::Dead => {
                 assert!(matches!(discarded, Some(Discard::Done(_))), "{discarded:?}");

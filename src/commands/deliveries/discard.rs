@@ -25,7 +25,8 @@ Examples:
   match-list-processor deliveries discard --all-dead --yes
 
 Those that can be discarded are, also if others cannot; then the
-exit code is 1.
+exit code is 1. Of --all-dead and --destination only what is dead
+still is discarded: what somebody has retried is left alone.
 
 ",
     crate::commands::exit_codes!()
@@ -33,6 +34,7 @@ exit code is 1.
 
 const DISCARD: Order = Order {
     path: "discard",
+    if_dead: Some("state=dead"),
     state: "discarded",
     done: "discarded",
 };
@@ -54,16 +56,16 @@ pub struct Arguments {
 /// When one of them cannot be discarded, or the person at the terminal thinks better of it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let chosen = &arguments.chosen;
-    let (remote, ids) = chosen.open()?;
+    let (remote, meant) = chosen.open()?;
     // Whoever names them one by one has looked at them.
-    let is_asked = chosen.which.is_open() && !ids.is_empty() && !arguments.yes;
+    let is_asked = meant.are_found && !meant.ids.is_empty() && !arguments.yes;
     if is_asked && std::io::stdin().is_terminal() {
         let (question, answer) = (std::io::stderr(), std::io::stdin().lock());
-        if !is_sure(ids.len(), question, answer) {
+        if !is_sure(meant.ids.len(), question, answer) {
             return Err(Failure::Refused("nothing was discarded".to_owned()));
         }
     }
-    give(DISCARD, &ids, &remote, chosen.asking.json)
+    give(DISCARD, &meant, &remote, chosen.asking.json)
 }
 
 /// Asks the person at the terminal; silence is a no.

@@ -17,7 +17,9 @@ Examples:
   match-list-processor deliveries retry --destination webhook:club
   match-list-processor deliveries retry --all-dead
 
-Those that can be retried are, also if others cannot; then the exit code is 1.
+Those that can be retried are, also if others cannot; then the
+exit code is 1. Of --all-dead and --destination, what somebody has
+retried or discarded meanwhile is left alone.
 
 ",
     crate::commands::exit_codes!()
@@ -25,6 +27,7 @@ Those that can be retried are, also if others cannot; then the exit code is 1.
 
 const RETRY: Order = Order {
     path: "retry",
+    if_dead: None,
     state: "pending again",
     done: "retried",
 };
@@ -43,6 +46,6 @@ pub struct Arguments {
 /// When one of them cannot be retried.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let chosen = &arguments.chosen;
-    let (remote, ids) = chosen.open()?;
-    give(RETRY, &ids, &remote, chosen.asking.json)
+    let (remote, meant) = chosen.open()?;
+    give(RETRY, &meant, &remote, chosen.asking.json)
 }

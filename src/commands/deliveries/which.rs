@@ -12,6 +12,7 @@ use crate::commands::page::{Listing, Paging};
 use crate::commands::refusal::{detail, refused};
 use crate::commands::remote::{AdminListener, Asking, Remote};
 use crate::commands::settings;
+use crate::domain::delivery::DeliveryState;
 
 /// Most rows that the daemon tells at a time.
 const PAGE: u64 = 1000;
@@ -43,12 +44,25 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// The daemon, and the ids that are meant.
-    pub fn open(&self) -> Result<(Remote, Vec<u64>), Failure> {
+    /// The daemon, and the deliveries that are meant.
+    pub fn open(&self) -> Result<(Remote, Meant), Failure> {
         let remote = self.listener.open(&settings()?, self.asking.patience())?;
-        let ids = self.which.ids(&remote)?;
-        Ok((remote, ids))
+        let meant = Meant {
+            ids: self.which.ids(&remote)?,
+            are_found: self.which.ids.is_empty(),
+        };
+        Ok((remote, meant))
     }
+}
+
+/// The deliveries that are meant.
+#[derive(Debug)]
+pub struct Meant {
+    /// Their ids.
+    pub ids: Vec<u64>,
+    /// Whether nobody named them: they were dead a moment ago, and somebody else may have taken one up
+    /// since.
+    pub are_found: bool,
 }
 
 /// What is done with each.
@@ -56,7 +70,9 @@ impl Chosen {
 pub struct Order {
     /// The last part of its path.
     pub path: &'static str,
-    /// What has become of one then.
+    /// The query that has it carried out only for one that is dead still; none if it always is.
+    pub if_dead: Option<&'static str>,
+    /// What has become of one then, where the daemon says nothing else.
     pub state: &'static str,
     /// What was done to it.
     pub done: &'static str,
@@ -68,15 +84,10 @@ struct Row {
 }
 
 impl Which {
-    /// Whether the daemon is asked which they are.
-    pub fn is_open(&self) -> bool {
-        self.ids.is_empty()
-    }
-
     /// Their ids. All are read before anything is done with the first, so that no page shifts
     /// meanwhile.
-    pub fn ids(&self, remote: &Remote) -> Result<Vec<u64>, Failure> {
-        match self.is_open() {
+    fn ids(&self, remote: &Remote) -> Result<Vec<u64>, Failure> {
+        match self.ids.is_empty() {
             true => dead(remote, self.destination.as_deref()),
             false => Ok(self.ids.clone()),
         }
@@ -110,35 +121,59 @@ fn dead(remote: &Remote, destination: Option<&str>) -> Result<Vec<u64>, Failure>
 /// Gives the order for each of them and tells what came of it.
 ///
 /// # Errors
-/// When it cannot be carried out for one of them; it is for the others.
-pub fn give(order: Order, ids: &[u64], remote: &Remote, is_json: bool) -> Result<(), Failure> {
+/// When it cannot be carried out for one that was named; it is for the others.
+pub fn give(order: Order, meant: &Meant, remote: &Remote, is_json: bool) -> Result<(), Failure> {
     let mut refusals = 0;
-    for &id in ids {
-        match one(order, remote, id)? {
+    for &id in &meant.ids {
+        match one(order, remote, id, meant.are_found)? {
             Ok(body) if is_json => print_line(&body)?,
-            Ok(_) => print_line(&format!("{id} is {}", order.state))?,
+            Ok(body) => print_line(&format!("{id} is {}", state(&body, order)))?,
             Err(why) => {
                 refusals += 1;
                 let _ = writeln!(std::io::stderr(), "{id}: {why}");
             }
         }
     }
-    if refusals > 0 {
-        let (all, done) = (ids.len(), order.done);
-        return Err(Failure::Refused(format!(
-            "{refusals} of {all} were not {done}"
-        )));
+    let all = meant.ids.len();
+    match refusals {
+        0 if all == 0 && !is_json => print_line("No such delivery is dead."),
+        0 => Ok(()),
+        _ if meant.are_found => {
+            let told = format!("{refusals} of {all} had moved on and are left as they are");
+            let _ = writeln!(std::io::stderr(), "{told}");
+            Ok(())
+        }
+        _ => {
+            let told = format!("{refusals} of {all} were not {}", order.done);
+            Err(Failure::Refused(told))
+        }
     }
-    if ids.is_empty() && !is_json {
-        print_line("No such delivery is dead.")?;
+}
+
+/// What has become of one, as the daemon says.
+fn state(body: &str, order: Order) -> &'static str {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Done {
+        state: String,
     }
-    Ok(())
+    let done: Done = serde_json::from_str(body).unwrap_or_default();
+    match DeliveryState::from_label(&done.state) {
+        Some(DeliveryState::Superseded) => "superseded: another tells what is still news of it",
+        _ => order.state,
+    }
 }
 
 /// The answer, or why it cannot be carried out for this one.
-fn one(order: Order, remote: &Remote, id: u64) -> Result<Result<String, String>, Failure> {
+fn one(
+    order: Order,
+    remote: &Remote,
+    id: u64,
+    if_dead: bool,
+) -> Result<Result<String, String>, Failure> {
     let path = format!("/deliveries/{id}/{}", order.path);
-    let answer = remote.ask(remote.request(Method::POST, &path, None))?;
+    let query = order.if_dead.filter(|_| if_dead);
+    let answer = remote.ask(remote.request(Method::POST, &path, query))?;
     match answer.status {
         StatusCode::OK => Ok(Ok(answer.body)),
         StatusCode::NOT_FOUND => Ok(Err("there is no such delivery".to_owned())),

@@ -2,10 +2,23 @@
 //!
 //! Of one match only one of them may tell: whichever came second would say what is no longer true.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::HashMap;
 
+use super::merge::surrounded;
 use super::message::MatchNews;
 use super::{Message, Stored};
+
+/// A message about one match that waits beside a digest.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// What it tells, as the outbox holds it.
+    pub payload: &'a str,
+    /// Whether it came into the outbox after the digest.
+    pub is_newer: bool,
+    /// Whether it may have arrived.
+    pub heard: bool,
+}
 
 /// A digest that is yet to be told, and that gives away what a message beside it tells.
 #[derive(Debug)]
@@ -36,24 +49,20 @@ impl OpenDigest {
         self.places.contains_key(&match_id)
     }
 
-    /// Gives what it tells of a match to the message about that match, which is newer than the digest
-    /// or older; `heard` says whether the older of them may have arrived. Returns what that message
-    /// tells then: `Some(None)` if the match is again as its reader knows it. `None`, and all stays as
-    /// it is, if there is nothing to give or it cannot be read.
+    /// Gives what it tells of a match to the message about that match; `heard` says whether it may have
+    /// arrived. Returns what that message tells then: `Some(None)` if the match is again as its reader
+    /// knows it. `None`, and all stays as it is, if there is nothing to give or it cannot be read.
     pub fn give(
         &mut self,
         match_id: i64,
-        (payload, is_newer): (&str, bool),
+        beside: &Beside<'_>,
         heard: bool,
     ) -> Option<Option<Stored>> {
         let place = *self.places.get(&match_id)?;
-        let beside: Message = serde_json::from_str(payload).ok()?;
+        let message: Message = serde_json::from_str(beside.payload).ok()?;
         self.places.remove(&match_id);
-        let given = Message::changes(beside.language, self.matches[place].take()?);
-        let all = match is_newer {
-            true => Message::merged_after(given, beside, heard),
-            false => Message::merged_after(beside, given, heard),
-        };
+        let given = self.matches[place].take()?;
+        let all = together((given, heard), (message, beside));
         Some(all.as_ref().map(Stored::of))
     }
 
@@ -67,5 +76,54 @@ impl OpenDigest {
             matches,
             ..self.message
         }))
+    }
+}
+
+/// Which of two pieces of news about one match came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// The first.
+    Before,
+    /// The second.
+    After,
+    /// The second tells of changes before the first and after it.
+    Within,
+    /// The other way round.
+    Around,
+}
+
+/// By when the changes were found: what was given up and retried, or goes on under a new id, stands out
+/// of line. Where the times do not tell, the ids do.
+fn order(given: &MatchNews, beside: Option<&MatchNews>, is_newer: bool) -> Order {
+    let by_id = match is_newer {
+        true => Order::Before,
+        false => Order::After,
+    };
+    let (Some(a), Some(b)) = (given.found(), beside.and_then(MatchNews::found)) else {
+        return by_id;
+    };
+    match (a.0.cmp(&b.0), a.1.cmp(&b.1)) {
+        (Equal, Equal) => by_id,
+        (Less | Equal, Less | Equal) => Order::Before,
+        (Greater | Equal, Greater | Equal) => Order::After,
+        (Greater, Less) => Order::Within,
+        (Less, Greater) => Order::Around,
+    }
+}
+
+/// What the message tells with what the digest gave it.
+fn together(
+    (given, given_heard): (MatchNews, bool),
+    (message, beside): (Message, &Beside<'_>),
+) -> Option<Message> {
+    let (language, first) = (message.language, message.matches.first());
+    let order = order(&given, first, beside.is_newer);
+    let heard = given_heard || beside.heard;
+    let told = |news| Message::changes(language, news);
+    match (order, first) {
+        (Order::Within, Some(outer)) => surrounded(outer.clone(), given, heard).map(told),
+        (Order::Around, Some(inner)) => surrounded(given, inner.clone(), heard).map(told),
+        (Order::After, _) => Message::merged_after(message, told(given), beside.heard),
+        _ => Message::merged_after(told(given), message, given_heard),
     }
 }

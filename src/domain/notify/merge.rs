@@ -109,7 +109,36 @@ fn all_alerts(older: Vec<AlertNews>, newer: Vec<AlertNews>, heard: bool) -> Vec<
     all
 }
 
+/// One piece of news from one that tells of changes before another and after it, and from that other
+/// one, which may have been `heard`; none if nothing is left to tell.
+pub(super) fn surrounded(outer: MatchNews, inner: MatchNews, heard: bool) -> Option<MatchNews> {
+    if outer.is_new || outer.is_gone {
+        return Some(outer);
+    }
+    let since = differences(&inner, &outer);
+    let mut news = outer.news.clone();
+    for one in inner.news {
+        let subject = one.subject();
+        let later = since.iter().find(|news| news.subject() == subject);
+        let told = news.iter().position(|news| news.subject() == subject);
+        let (joined, back) = match (told, later) {
+            // It came and went, or what the outer one tells came later.
+            _ if subject == Subject::Match => continue,
+            (Some(_), Some(_)) => continue,
+            (Some(at), None) => (joined(&news.remove(at), one.clone()), one),
+            (None, Some(later)) => (joined(&one, later.clone()), later.clone()),
+            (None, None) => (Some(one.clone()), one),
+        };
+        news.extend(joined.or_else(|| heard.then_some(back)));
+    }
+    (!news.is_empty()).then_some(MatchNews { news, ..outer })
+}
+
 fn of_one_match(older: MatchNews, newer: MatchNews, heard: bool) -> Option<MatchNews> {
+    let newer = MatchNews {
+        first_found_at: first_found(&older, &newer),
+        ..newer
+    };
     if older.is_new && newer.is_gone {
         return heard.then_some(newer);
     }
@@ -148,6 +177,23 @@ fn of_one_match(older: MatchNews, newer: MatchNews, heard: bool) -> Option<Match
         ..newer
     };
     (!merged.news.is_empty()).then_some(merged)
+}
+
+/// When the first change that both tell of was found, if not when the last was.
+fn first_found(older: &MatchNews, newer: &MatchNews) -> Option<String> {
+    let (times, text) = (
+        [older, newer].map(|one| one.found().map(|(first, _)| first)),
+        |one: &MatchNews| {
+            one.first_found_at
+                .clone()
+                .unwrap_or_else(|| one.found_at.clone())
+        },
+    );
+    let first = match times {
+        [Some(older_first), Some(newer_first)] if older_first < newer_first => text(older),
+        _ => text(newer),
+    };
+    (first != newer.found_at).then_some(first)
 }
 
 /// Who hears of a match for the first time is told what it is, and not what it was before that.

@@ -1,5 +1,6 @@
 //! The messages themselves, as they are stored.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::change::{Category, Priority};
@@ -151,6 +152,9 @@ pub struct MatchNews {
     pub reader: Option<Part>,
     /// When the latest change was found, RFC 3339 in UTC.
     pub found_at: String,
+    /// When the first one was, if that is another time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_found_at: Option<String>,
     /// What changed, at most one per [`Subject`].
     pub news: Vec<News>,
 }
@@ -267,6 +271,14 @@ impl MatchNews {
         let mut told: Vec<&News> = self.news.iter().filter(matters).collect();
         told.sort_by_key(|news| (!news.is_called_off(), news.subject()));
         told
+    }
+
+    /// When the first and the last of its changes were found; none if that cannot be read.
+    #[must_use]
+    pub fn found(&self) -> Option<(Timestamp, Timestamp)> {
+        let last = self.found_at.parse().ok()?;
+        let first = self.first_found_at.as_ref().map(|time| time.parse().ok());
+        Some((first.unwrap_or(Some(last))?, last))
     }
 
     /// The public page of the match.

@@ -14,7 +14,7 @@ mod stored;
 pub mod webhook;
 mod wording;
 
-pub use beside::OpenDigest;
+pub use beside::{Beside, OpenDigest};
 pub use message::{
     AlertKind, AlertNews, Language, MatchNews, Message, MessageKind, News, Part, Person, Status,
     Subject,

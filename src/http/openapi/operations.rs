@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::domain::change::{Category, Priority};
 use crate::domain::delivery::{DeliveryState, Destination};
+use crate::http::deliveries::DISCARDABLE;
 use crate::http::view;
 use crate::telemetry::expose::KeyFigures;
 use crate::telemetry::labels::Route;
@@ -237,6 +238,28 @@ fn this_document() -> Operation {
     Operation::get(Route::OpenApi, "openapi", "This document", object)
 }
 
+fn discard(schemas: &mut SchemaGenerator) -> Operation {
+    let states = DISCARDABLE.iter().map(|one| one.label());
+    // In a query an empty value counts as none.
+    let states: Vec<_> = states.chain([""]).collect();
+    let number = json!({ "type": "integer", "format": "int64" });
+    Operation::post(
+        Route::DeliveryDiscard,
+        "discard",
+        "End a delivery that is dead or pending: nobody gets it any more",
+        of::<view::Discarded>(schemas),
+    )
+    .problems(&[400, 404, 409])
+    .with([
+        path_id(number),
+        query(
+            "state",
+            "Only if it is in this state still",
+            json!({ "type": "string", "enum": states }),
+        ),
+    ])
+}
+
 /// What operators can ask.
 pub fn operators(schemas: &mut SchemaGenerator) -> Vec<Operation> {
     let number = || json!({ "type": "integer", "format": "int64" });
@@ -294,14 +317,7 @@ pub fn operators(schemas: &mut SchemaGenerator) -> Vec<Operation> {
         )
         .problems(&[404, 409])
         .with([path_id(number())]),
-        Operation::post(
-            Route::DeliveryDiscard,
-            "discard",
-            "End a delivery that is dead or pending: nobody gets it any more",
-            of::<view::Discarded>(schemas),
-        )
-        .problems(&[404, 409])
-        .with([path_id(number())]),
+        discard(schemas),
         Operation::post(
             Route::Pause,
             "pause",

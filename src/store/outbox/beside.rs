@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::NewDelivery;
 use super::succession::under_new_id;
 use super::work::{TRIED, end, forget_if_old, lossy};
-use crate::domain::delivery::{DIGEST, Lane, MESSAGE};
-use crate::domain::notify::{OpenDigest, Stored};
+use crate::domain::delivery::{DIGEST, Destination, Lane, MESSAGE};
+use crate::domain::notify::{Beside, OpenDigest, Stored};
 use crate::store::error::StoreError;
 
 /// The digests that wait for a reader. Kinds stand in it as they are, or its index is not used.
@@ -22,6 +22,12 @@ pub(in crate::store) const DIGESTS: &str = "SELECT id FROM outbox WHERE feed = ?
 /// The messages that do, each with its match.
 pub(in crate::store) const MESSAGES: &str = "SELECT id, match_id FROM outbox WHERE feed = ?1 \
     AND destination = ?2 AND recipient = ?3 AND kind = 'message' AND state = 'pending' ORDER BY id";
+
+/// The readers for whom a digest and a message wait.
+pub(in crate::store) const READERS: &str = "SELECT DISTINCT feed, destination, recipient \
+    FROM outbox AS d INDEXED BY outbox_readers WHERE kind = 'digest' AND state = 'pending' AND EXISTS (SELECT 1 FROM outbox AS m \
+    WHERE m.feed = d.feed AND m.destination = d.destination AND m.recipient = d.recipient \
+    AND m.kind = 'message' AND m.state = 'pending')";
 
 /// The digest as it waits.
 struct Waiting {
@@ -74,8 +80,33 @@ fn of_reader(
     Ok(superseded)
 }
 
+/// The same for everybody for whom both wait: a version before this one left them as they were, and may
+/// be the one that ran last.
+pub(super) fn sort_out_all(
+    tx: &Connection,
+    now: f64,
+) -> Result<Vec<(Destination, usize)>, StoreError> {
+    let mut statement = tx.prepare_cached(READERS)?;
+    let readers = statement.query_map([], |row| {
+        let text = |n| Ok::<_, rusqlite::Error>(lossy(row.get_ref(n)?));
+        Ok((text(0)?, text(1)?, text(2)?))
+    })?;
+    let readers: Vec<_> = readers.collect::<Result<_, _>>()?;
+    let mut superseded = Vec::new();
+    for (feed, lane, recipient) in readers {
+        let count = of_reader(tx, (&feed, &lane, &recipient), now)?;
+        // What is damaged belongs to no destination.
+        superseded.extend(Lane::from_key(&lane).map(|lane| (lane.kind, count)));
+    }
+    Ok(superseded)
+}
+
 /// The same for the reader of an entry that waits again.
-pub(super) fn sort_out_for_reader_of(tx: &Connection, id: i64, now: f64) -> Result<(), StoreError> {
+pub(super) fn sort_out_for_reader_of(
+    tx: &Connection,
+    id: i64,
+    now: f64,
+) -> Result<usize, StoreError> {
     let reader = tx
         .prepare_cached(
             "SELECT feed, destination, recipient FROM outbox \
@@ -86,10 +117,10 @@ pub(super) fn sort_out_for_reader_of(tx: &Connection, id: i64, now: f64) -> Resu
             Ok((text(0)?, text(1)?, text(2)?))
         })
         .optional()?;
-    if let Some((feed, lane, recipient)) = reader {
-        of_reader(tx, (&feed, &lane, &recipient), now)?;
+    match reader {
+        Some((feed, lane, recipient)) => of_reader(tx, (&feed, &lane, &recipient), now),
+        None => Ok(0),
     }
-    Ok(())
 }
 
 /// Has this digest, which is to be told, give away what messages that wait tell. Returns how many
@@ -115,9 +146,12 @@ pub(super) fn give_away(tx: &Connection, id: i64, now: f64) -> Result<usize, Sto
                 "SELECT payload, {TRIED} FROM outbox WHERE id = ?1"
             ))?
             .query_row([single], |row| Ok((lossy(row.get_ref(0)?), row.get(1)?)))?;
-        let is_newer = single > id;
-        let heard = if is_newer { waiting.tried } else { tried };
-        let Some(told) = open.give(match_id, (&payload, is_newer), heard) else {
+        let beside = Beside {
+            payload: &payload,
+            is_newer: single > id,
+            heard: tried,
+        };
+        let Some(told) = open.give(match_id, &beside, waiting.tried) else {
             continue;
         };
         given = true;

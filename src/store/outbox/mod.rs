@@ -15,6 +15,7 @@ use super::error::StoreError;
 use super::schema::{put_meta, remove_meta};
 use crate::domain::change::Priority;
 use crate::domain::delivery::{DeliveryState, Destination, Lane};
+use crate::telemetry::labels::DeliveryResult;
 
 /// A delivery to be stored with the cycle that plans it.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,12 +152,35 @@ pub struct DeliveryRow {
     pub last_error: Option<String>,
 }
 
+/// What became of what was under way when the last run ended, and of what it left unsorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Recovered {
+    /// Of each that was under way.
+    pub under_way: Vec<(Destination, DeliveryState)>,
+    /// How many newer ones took the place of, with those.
+    pub superseded: Vec<(Destination, usize)>,
+}
+
+/// What became of the wish to retry a delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Retry {
+    /// It is no longer dead.
+    Done {
+        /// How it was.
+        before: DeliveryRow,
+        /// Where it is now: it waits, or others tell what it would have told, where that is still news.
+        state: DeliveryState,
+    },
+    /// It was not dead, as this says, and nothing was done.
+    Refused(DeliveryRow),
+}
+
 /// What became of the wish to discard a delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Discard {
     /// It is discarded; this is how it was.
     Done(DeliveryRow),
-    /// It is under way or came to its end before, as this says, and nothing was done.
+    /// It is in a state, as this says, in which it cannot be or was not to be, and nothing was done.
     Refused(DeliveryRow),
 }
 
@@ -228,8 +252,28 @@ impl Store {
         now: f64,
         settlement: Settlement,
     ) -> Result<DeliveryState, StoreError> {
-        self.write(move |tx, _| work::settle(tx, id, now, &settlement))
-            .await
+        let settled = self
+            .write(move |tx, _| {
+                let destination = work::destination(tx, id)?;
+                let (state, superseded) = work::settle(tx, id, now, &settlement)?;
+                Ok((state, destination.map(|one| (one, superseded))))
+            })
+            .await?;
+        let (state, superseded) = settled;
+        self.count_superseded(superseded);
+        Ok(state)
+    }
+
+    /// Counts what newer ones took the place of, once that is committed.
+    pub(super) fn count_superseded(
+        &self,
+        superseded: impl IntoIterator<Item = (Destination, usize)>,
+    ) {
+        for (destination, count) in superseded {
+            let result = DeliveryResult::Superseded;
+            let deliveries = &self.inner.metrics.deliveries;
+            deliveries.add((destination, result), count as u64);
+        }
     }
 
     /// When the next delivery to this destination is due, Unix seconds; none if none waits.
@@ -251,12 +295,15 @@ impl Store {
 
     /// Puts back what was under way when the last run ended, later the more often it was tried: it
     /// may be what ended the run. A "not before" further ahead than the schedule allows is what a
-    /// clock left that was wrong: it is due now. Returns what became of each.
+    /// clock left that was wrong: it is due now. Digests and messages that the last run left beside each
+    /// other are sorted out. Returns what became of each that was under way.
     ///
     /// # Errors
     /// When the store cannot write.
     pub async fn recover(&self, now: f64) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
-        self.write(move |tx, _| work::recover(tx, now)).await
+        let recovered = self.write(move |tx, _| work::recover(tx, now)).await?;
+        self.count_superseded(recovered.superseded);
+        Ok(recovered.under_way)
     }
 
     /// Stores deliveries that no cycle planned, with a note under a name of its own that tells why;
@@ -272,7 +319,7 @@ impl Store {
         (at, due): (f64, f64),
     ) -> Result<Vec<(Destination, usize)>, StoreError> {
         let feed = self.feed();
-        self.write(move |tx, _| {
+        let store = self.write(move |tx, _| {
             let origin = Origin {
                 processing_id: "",
                 at,
@@ -290,8 +337,10 @@ impl Store {
                 Ok((one.lane.kind, count))
             };
             deliveries.iter().map(insert).collect()
-        })
-        .await
+        });
+        let replaced: Vec<(Destination, usize)> = store.await?;
+        self.count_superseded(replaced.iter().copied());
+        Ok(replaced)
     }
 
     /// The notes whose names begin like this.
@@ -323,21 +372,35 @@ impl Store {
             .await
     }
 
-    /// Gives a dead delivery a new life; false if there is no dead one with this id.
+    /// Gives a dead delivery a new life; none if there is no delivery with this id.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn retry_dead(&self, id: i64, now: f64) -> Result<bool, StoreError> {
-        self.write(move |tx, _| work::retry_dead(tx, id, now)).await
+    pub async fn retry_dead(&self, id: i64, now: f64) -> Result<Option<Retry>, StoreError> {
+        let retried = self.write(move |tx, _| work::retry_dead(tx, id, now));
+        let Some((retried, superseded)) = retried.await? else {
+            return Ok(None);
+        };
+        let (Retry::Done { before, .. } | Retry::Refused(before)) = &retried;
+        let lane = Lane::from_key(&before.destination);
+        self.count_superseded(lane.map(|lane| (lane.kind, superseded)));
+        Ok(Some(retried))
     }
 
     /// Ends a delivery that is dead or waits, as a person decided: it is never delivered, and what was
-    /// to be told is gone. None if there is no delivery with this id.
+    /// to be told is gone. `only` says in which state the person saw it: it is left alone if it has moved
+    /// on. None if there is no delivery with this id.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn discard(&self, id: i64, now: f64) -> Result<Option<Discard>, StoreError> {
-        self.write(move |tx, _| work::discard(tx, id, now)).await
+    pub async fn discard(
+        &self,
+        id: i64,
+        only: Option<DeliveryState>,
+        now: f64,
+    ) -> Result<Option<Discard>, StoreError> {
+        self.write(move |tx, _| work::discard(tx, id, only, now))
+            .await
     }
 
     /// Whether there is a delivery with this id.
@@ -447,5 +510,6 @@ pub(super) use work::forget;
 
 #[cfg(test)]
 pub(super) use {
-    beside::DIGESTS, beside::MESSAGES, query::COUNTS, work::FIRST_OF_ITS_MATCH, work::IN_TURN,
+    beside::DIGESTS, beside::MESSAGES, beside::READERS, query::COUNTS, work::FIRST_OF_ITS_MATCH,
+    work::IN_TURN,
 };

@@ -173,14 +173,14 @@ fn supersede(
     Ok(superseded)
 }
 
-/// Whether a newer one takes its place. What that one does not tell yet it does then, and no later
-/// than this one would have been tried again.
+/// Whether a newer one takes its place: then how many others are superseded by that. What the newer one
+/// does not tell yet it does then, and no later than this one would have been tried again.
 pub(super) fn gives_way(
     tx: &Connection,
     id: i64,
     now: f64,
     settlement: &Settlement,
-) -> Result<bool, StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let newer = tx
         .prepare_cached(
             "SELECT o.kind, n.id, o.payload, n.payload, n.state, o.next_attempt FROM outbox AS o JOIN outbox AS n \
@@ -195,7 +195,7 @@ pub(super) fn gives_way(
         })
         .optional()?;
     let Some((kind, newer_id, told, state, scheduled)) = newer else {
-        return Ok(false);
+        return Ok(None);
     };
     let newer_id: i64 = newer_id;
     let again = match settlement {
@@ -204,25 +204,22 @@ pub(super) fn gives_way(
         Settlement::Delivered { .. } | Settlement::Dead { .. } => f64::MAX,
     };
     match succession(&kind) {
-        Succession::Follows => Ok(false),
-        Succession::Replaces => Ok(true),
+        Succession::Follows => Ok(None),
+        Succession::Replaces => Ok(Some(0)),
         // The one that it could be told with is gone already.
-        Succession::Merges { .. } if state != "pending" => Ok(false),
-        Succession::Merges { .. } => {
-            take_up(tx, newer_id, told, (now, again))?;
-            Ok(true)
-        }
+        Succession::Merges { .. } if state != "pending" => Ok(None),
+        Succession::Merges { .. } => take_up(tx, newer_id, told, (now, again)).map(Some),
     }
 }
 
 /// Has the newer one tell what the older one, which may have arrived, would have told, at `again` at the
-/// latest.
+/// latest. Returns how many that supersedes.
 fn take_up(
     tx: &Connection,
     newer_id: i64,
     (older, newer): (String, String),
     (now, again): (f64, f64),
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     let tried: bool = tx
         .prepare_cached(&format!("SELECT {TRIED} FROM outbox WHERE id = ?1"))?
         .query_row([newer_id], |row| row.get(0))?;
@@ -243,7 +240,7 @@ fn take_up(
          next_attempt = min(next_attempt, ?2) WHERE id = ?1",
     )?
     .execute(params![telling, again])?;
-    Ok(())
+    Ok(usize::from(telling != newer_id))
 }
 
 /// Has an entry that was tried go on as another one, whose id its receiver does not know. Returns that.

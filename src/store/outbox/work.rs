@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::beside;
 use super::succession::gives_way;
-use super::{Claimed, Discard, Portion, Settlement, query};
+use super::{Claimed, DeliveryRow, Discard, Portion, Recovered, Retry, Settlement, query};
 use crate::domain::delivery::{DeliveryState, Destination, Lane};
 use crate::domain::retry::{longest_delay, next_delay};
 use crate::store::error::StoreError;
@@ -125,22 +125,24 @@ fn mark(tx: &Connection, claimed: &[Claimed]) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Where an entry is now, and how many of its destination were superseded on the way, with itself.
+pub(in crate::store) type Settled = (DeliveryState, usize);
+
 pub(in crate::store) fn settle(
     tx: &Connection,
     id: i64,
     now: f64,
     settlement: &Settlement,
-) -> Result<DeliveryState, StoreError> {
-    let state = settled(tx, id, now, settlement)?;
-    let is_told_elsewhere = state == DeliveryState::Pending && {
-        beside::sort_out_for_reader_of(tx, id, now)?;
-        is_superseded(tx, id)?
-    };
+) -> Result<Settled, StoreError> {
+    let (mut state, mut superseded) = settled(tx, id, now, settlement)?;
+    if state == DeliveryState::Pending {
+        superseded += beside::sort_out_for_reader_of(tx, id, now)?;
+        if is_superseded(tx, id)? {
+            state = DeliveryState::Superseded;
+        }
+    }
     forget_if_old(tx, id)?;
-    Ok(match is_told_elsewhere {
-        true => DeliveryState::Superseded,
-        false => state,
-    })
+    Ok((state, superseded))
 }
 
 /// Also where it is forgotten already.
@@ -164,28 +166,32 @@ fn settled(
     id: i64,
     now: f64,
     settlement: &Settlement,
-) -> Result<DeliveryState, StoreError> {
+) -> Result<Settled, StoreError> {
     let error = match settlement {
-        Settlement::Delivered { url } => return delivered(tx, id, now, url.as_deref()),
+        Settlement::Delivered { url } => {
+            delivered(tx, id, now, url.as_deref())?;
+            return Ok((DeliveryState::Delivered, 0));
+        }
         Settlement::Retry { error, .. }
         | Settlement::Back { error }
         | Settlement::Dead { error } => error,
     };
-    if beside::give_away(tx, id, now)? > 0 && is_superseded(tx, id)? {
-        return Ok(DeliveryState::Superseded);
+    let superseded = beside::give_away(tx, id, now)?;
+    if superseded > 0 && is_superseded(tx, id)? {
+        return Ok((DeliveryState::Superseded, superseded));
     }
-    if gives_way(tx, id, now, settlement)? {
+    if let Some(others) = gives_way(tx, id, now, settlement)? {
         end(tx, id, now, "superseded", Some(error))?;
-        return Ok(DeliveryState::Superseded);
+        return Ok((DeliveryState::Superseded, superseded + others + 1));
     }
-    match settlement {
+    let state = match settlement {
         Settlement::Retry { at, .. } => {
             tx.prepare_cached(
                 "UPDATE outbox SET state = 'pending', next_attempt = ?2, last_error = ?3 \
                  WHERE id = ?1",
             )?
             .execute(params![id, at, error])?;
-            Ok(DeliveryState::Pending)
+            DeliveryState::Pending
         }
         Settlement::Back { .. } => {
             tx.prepare_cached(
@@ -193,14 +199,15 @@ fn settled(
                  WHERE id = ?1",
             )?
             .execute(params![id, error])?;
-            Ok(DeliveryState::Pending)
+            DeliveryState::Pending
         }
         Settlement::Delivered { .. } | Settlement::Dead { .. } => {
             end(tx, id, now, "dead", Some(error))?;
             plan_again(tx, id)?;
-            Ok(DeliveryState::Dead)
+            DeliveryState::Dead
         }
-    }
+    };
+    Ok((state, superseded))
 }
 
 /// The next change of the match plans it again.
@@ -214,12 +221,7 @@ fn plan_again(tx: &Connection, id: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn delivered(
-    tx: &Connection,
-    id: i64,
-    now: f64,
-    url: Option<&str>,
-) -> Result<DeliveryState, StoreError> {
+fn delivered(tx: &Connection, id: i64, now: f64, url: Option<&str>) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outbox SET state = 'delivered', settled = ?2, last_error = NULL, \
          payload = NULL WHERE id = ?1",
@@ -231,7 +233,7 @@ fn delivered(
          AND assets.kind = o.kind",
     )?
     .execute(params![id, url, now])?;
-    Ok(DeliveryState::Delivered)
+    Ok(())
 }
 
 /// A dead letter keeps its payload: a person may retry it.
@@ -250,10 +252,7 @@ pub(super) fn end(
     Ok(())
 }
 
-pub(in crate::store) fn recover(
-    tx: &Connection,
-    now: f64,
-) -> Result<Vec<(Destination, DeliveryState)>, StoreError> {
+pub(in crate::store) fn recover(tx: &Connection, now: f64) -> Result<Recovered, StoreError> {
     let mut statement =
         tx.prepare_cached("SELECT id, attempts, destination FROM outbox WHERE state = 'running'")?;
     let under_way: Vec<(i64, u32, String)> = statement
@@ -262,7 +261,7 @@ pub(in crate::store) fn recover(
             Ok((row.get(0)?, attempts(row.get(1)?), destination))
         })?
         .collect::<Result<_, _>>()?;
-    let mut recovered = Vec::new();
+    let mut recovered = Recovered::default();
     for (id, attempts, destination) in under_way {
         let settlement = match next_delay(attempts, 0.0) {
             Some(delay) => Settlement::Retry {
@@ -273,12 +272,14 @@ pub(in crate::store) fn recover(
                 error: INTERRUPTED.to_owned(),
             },
         };
-        let state = settle(tx, id, now, &settlement)?;
+        let (state, superseded) = settle(tx, id, now, &settlement)?;
         // A damaged name is nobody's, and holds up no start.
         if let Some(lane) = Lane::from_key(&destination) {
-            recovered.push((lane.kind, state));
+            recovered.under_way.push((lane.kind, state));
+            recovered.superseded.push((lane.kind, superseded));
         }
     }
+    recovered.superseded.extend(beside::sort_out_all(tx, now)?);
     bring_forward(tx, now)?;
     Ok(recovered)
 }
@@ -333,37 +334,68 @@ pub(in crate::store) fn give_up_strays(
     Ok(strays)
 }
 
-pub(in crate::store) fn retry_dead(tx: &Connection, id: i64, now: f64) -> Result<bool, StoreError> {
+/// What became of it, if it is there, and how many of its destination were superseded by that.
+pub(in crate::store) fn retry_dead(
+    tx: &Connection,
+    id: i64,
+    now: f64,
+) -> Result<Option<(Retry, usize)>, StoreError> {
+    let Some(before) = row(tx, id)? else {
+        return Ok(None);
+    };
     let revived = tx
         .prepare_cached(
             "UPDATE outbox SET state = 'pending', attempts = 0, next_attempt = ?2, settled = NULL \
              WHERE id = ?1 AND state = 'dead' AND payload NOT NULL",
         )?
         .execute(params![id, now])?;
+    if revived == 0 {
+        return Ok(Some((Retry::Refused(before), 0)));
+    }
     tx.prepare_cached(
         "UPDATE assets SET planned = o.digest FROM outbox AS o WHERE o.id = ?1 \
          AND o.state = 'pending' AND assets.feed = o.feed AND assets.match_id = o.match_id \
          AND assets.kind = o.kind",
     )?
     .execute([id])?;
-    beside::sort_out_for_reader_of(tx, id, now)?;
-    Ok(revived > 0)
+    let superseded = beside::sort_out_for_reader_of(tx, id, now)?;
+    let state = match is_superseded(tx, id)? {
+        true => DeliveryState::Superseded,
+        false => DeliveryState::Pending,
+    };
+    Ok(Some((Retry::Done { before, state }, superseded)))
+}
+
+/// Where an entry goes; none if it is not there, or its name is damaged.
+pub(in crate::store) fn destination(
+    tx: &Connection,
+    id: i64,
+) -> Result<Option<Destination>, StoreError> {
+    let key = tx
+        .prepare_cached("SELECT destination FROM outbox WHERE id = ?1")?
+        .query_row([id], |row| Ok(lossy(row.get_ref(0)?)))
+        .optional()?;
+    let lane = key.as_deref().and_then(Lane::from_key);
+    Ok(lane.map(|lane| lane.kind))
+}
+
+fn row(tx: &Connection, id: i64) -> Result<Option<DeliveryRow>, StoreError> {
+    let mut statement = tx.prepare_cached(&format!("{} WHERE id = ?1", query::DELIVERY))?;
+    Ok(statement.query_row([id], query::delivery_row).optional()?)
 }
 
 pub(in crate::store) fn discard(
     tx: &Connection,
     id: i64,
+    only: Option<DeliveryState>,
     now: f64,
 ) -> Result<Option<Discard>, StoreError> {
-    let before = tx
-        .prepare_cached(&format!("{} WHERE id = ?1", query::DELIVERY))?
-        .query_row([id], query::delivery_row)
-        .optional()?;
-    let Some(before) = before else {
+    let Some(before) = row(tx, id)? else {
         return Ok(None);
     };
     let state = DeliveryState::from_label(&before.state);
-    if !matches!(state, Some(DeliveryState::Dead | DeliveryState::Pending)) {
+    let can_be = matches!(state, Some(DeliveryState::Dead | DeliveryState::Pending));
+    if !can_be || only.is_some_and(|only| state != Some(only)) {
         return Ok(Some(Discard::Refused(before)));
     }
     tx.prepare_cached(

@@ -22,6 +22,12 @@ async fn what_was_given_up_is_discarded_and_counts_as_nothing_any_more() {
         .await_deliveries("three dead letters", is("dead"))
         .await;
 
+    // Whoever saw it in another state means another.
+    for (seen, code) in [("pending", 409), ("running", 400), ("x", 400)] {
+        let order = format!("/deliveries/1/discard?state={seen}");
+        let (status, problem) = daemon.command(&order).await;
+        assert_eq!(status, code, "{problem}");
+    }
     let ended = ask(&daemon, &["deliveries", "discard", "99", "1"]);
     assert_eq!(
         (ended.code, ended.out.as_str()),

@@ -263,3 +263,50 @@ fn all_pages_of_dead_letters_are_read_before_one_is_retried() {
         ]
     );
 }
+
+#[test]
+fn what_was_retried_meanwhile_is_not_discarded_with_all_that_is_dead() {
+    let asked: &'static Mutex<Vec<String>> = Box::leak(Box::default());
+    let address = serve(move |mut stream| {
+        let Some(request) = Asked::read(&stream) else {
+            return;
+        };
+        let line = request.head.lines().next().unwrap().to_owned();
+        let (status, body) = match line.split(' ').nth(1).unwrap() {
+            path if path.starts_with("/deliveries?") => (
+                "200 OK",
+                "{\"deliveries\":[{\"id\":9},{\"id\":8},{\"id\":7}],\"next\":null}",
+            ),
+            "/deliveries/8/discard?state=dead" => {
+                ("409 Conflict", "{\"detail\":\"it is pending\"}")
+            }
+            // It was delivered, and the history forgot it.
+            "/deliveries/7/discard?state=dead" => ("404 Not Found", "{}"),
+            _ => ("200 OK", "{\"state\":\"discarded\"}"),
+        };
+        asked.lock().unwrap().push(line);
+        let _ = stream.write_all(&answer(status, "", body.as_bytes()));
+    });
+    let url = format!("http://{address}");
+    let order = ["deliveries", "discard", "--all-dead", "--admin-url", &url];
+    let ended = run(&[], &order);
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, "9 is discarded\n"),
+        "{ended:?}"
+    );
+    assert_eq!(
+        ended.error,
+        "8: it is pending\n7: there is no such delivery\n\
+         2 of 3 had moved on and are left as they are\n"
+    );
+    assert_eq!(
+        asked.lock().unwrap()[1],
+        "POST /deliveries/9/discard?state=dead HTTP/1.1"
+    );
+    // One that somebody named is meant as it is, and that it cannot be done is a failure.
+    let ended = run(&[], &["deliveries", "discard", "9", "--admin-url", &url]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let line = asked.lock().unwrap().last().unwrap().clone();
+    assert_eq!(line, "POST /deliveries/9/discard HTTP/1.1");
+}

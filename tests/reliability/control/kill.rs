@@ -86,14 +86,14 @@ const LATE_COUNT: &[Edit] = &[
     },
     Edit {
         file: "src/store/outbox/mod.rs",
-        text: "        self.write(move |tx, _| work::settle(tx, id, now, &settlement))",
-        replacement: "        self.write(move |tx, _| {
-            if WEAK {
-                let count = \"UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1\";
-                tx.prepare_cached(count)?.execute([id])?;
-            }
-            work::settle(tx, id, now, &settlement)
-        })",
+        text: "                let destination = work::destination(tx, id)?;\n",
+        replacement: "
+                if WEAK {
+                    let count = \"UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1\";
+                    tx.prepare_cached(count)?.execute([id])?;
+                }
+                let destination = work::destination(tx, id)?;
+",
     },
 ];
 

@@ -79,6 +79,50 @@ proptest! {
         }
     }
 
+    /// What goes with a digest that tells of a time in between says what is true in the end.
+    #[test]
+    fn what_surrounds_another_tells_the_last_now(
+        states in prop::collection::vec(any_state().prop_filter("there", Option::is_some), 4),
+        heard in any::<bool>(),
+    ) {
+        let steps = ["11:00", "12:00", "13:00"];
+        let steps = steps.iter().enumerate().filter_map(|(n, time)| {
+            let (before, now) = (states[n].as_ref(), states[n + 1].as_ref());
+            step_at(before, now, &format!("2027-05-01T{time}:00Z"))
+        });
+        let steps: Vec<MatchNews> = steps.collect();
+        let [first, middle, last] = &steps[..] else {
+            return Ok(());
+        };
+        let alone = |news: &MatchNews| Message::changes(Language::English, news.clone());
+        let Some(outer) = Message::merged_after(alone(first), alone(last), heard) else {
+            return Ok(());
+        };
+        let digest = Message { kind: MessageKind::Digest, ..alone(middle) };
+        let digest = Stored::of(&digest).payload;
+        let payload = Stored::of(&outer).payload;
+        for is_newer in [true, false] {
+            let mut open = OpenDigest::read(&digest).unwrap();
+            let beside = Beside { payload: &payload, is_newer, heard };
+            let Some(told) = open.give(middle.match_id, &beside, heard).unwrap() else {
+                continue;
+            };
+            let told: Message = serde_json::from_str(&told.payload).unwrap();
+            let told = &told.matches[0];
+            prop_assert_eq!(told.found(), outer.matches[0].found());
+            for news in told.told() {
+                let now = match news.subject() {
+                    Subject::Time => &last.kickoff,
+                    Subject::Venue => &last.venue,
+                    Subject::Home => &last.home,
+                    Subject::Competition => &last.competition,
+                    _ => continue,
+                };
+                prop_assert_eq!(news.now(), Some(now.as_str()), "{:?}", news);
+            }
+        }
+    }
+
     #[test]
     fn merging_a_message_with_itself_changes_nothing(states in prop::collection::vec(any_state(), 2..5)) {
         if let Some(message) = chain(&states) {

@@ -63,6 +63,7 @@ fn full() -> MatchNews {
         is_gone: false,
         reader: None,
         found_at: "2027-05-01T12:00:00Z".to_owned(),
+        first_found_at: None,
         news: vec![
             news(Category::TimeChange, "avsparkstid", "19:00", "18:30"),
             news(Category::Postponement, "uppskjuten", "false", "true"),
