@@ -99,6 +99,21 @@ fn changes_of_a_match_are_fields_of_an_embed() {
 }
 
 #[test]
+fn a_match_that_is_off_is_told_to_be_whatever_the_news() {
+    let off = json!({"installd": true});
+    let elsewhere = json!({"installd": true, "anlaggningnamn": "Vallen 2"});
+    let news = step(Some(&with(off)), Some(&with(elsewhere))).unwrap();
+    let body = body(&Message::changes(Language::Swedish, news));
+    let embed = &body["embeds"][0];
+    assert_eq!(embed["title"], "Ny plan Vallen 2: Norra IF – Södra BK");
+    let text = embed["description"].as_str().unwrap();
+    assert!(
+        text.starts_with("Status: Inställd\n**tisdag 11 maj kl. 19:00**\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_alert_and_its_end_are_embeds() {
     let on = Message::alert(
         Language::English,
