@@ -137,7 +137,13 @@ impl Dispatcher {
             let wait = Duration::from_secs_f64((due - now).min(LONGEST_SLEEP.as_secs_f64()));
             return Ok((Vec::new(), wait));
         }
-        let portion = Portion { limit, ahead };
+        // Asked each time: what was put off once, or failed before, may be due in other quiet hours.
+        let quiet = self.destinations.messengers.asleep(&self.lane, &self.clock);
+        let portion = Portion {
+            limit,
+            ahead,
+            quiet,
+        };
         let claimed = self.store.claim(&self.lane, now, portion).await?;
         let early = claimed.iter().filter(|one| one.ahead).count();
         breakers.took(&self.lane, claimed.len(), early);

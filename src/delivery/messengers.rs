@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use super::destinations::unreadable;
 use super::{Discord, Mail, Ntfy, NtfyMessage, Webhook};
 use crate::client::{CallError, Health, HealthStatus};
-use crate::clock::moment;
+use crate::clock::{Clock, moment, unix_seconds};
 use crate::domain::change::Priority;
 use crate::domain::delivery::{Destination, Lane};
 use crate::domain::notify::webhook::{self, Event};
 use crate::domain::notify::{Message, MessageKind, Wording};
 use crate::domain::routing::Routing;
-use crate::store::Claimed;
+use crate::store::{Claimed, Quiet};
 use crate::telemetry::labels::ErrorKind;
 
 /// For one of the probes that are made together; less than for all of them.
@@ -93,6 +93,23 @@ impl Messengers {
     /// Every way.
     pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.ways.keys()
+    }
+
+    /// Readers of this way whose quiet hours hold now.
+    #[must_use]
+    pub fn asleep(&self, lane: &Lane, clock: &Clock) -> Vec<Quiet> {
+        let (now, steady) = (clock.now(), clock.steady());
+        let asleep = self.routing.asleep(lane, now).into_iter();
+        let quiet = |(recipient, end)| {
+            let until = unix_seconds(end);
+            let due = steady + (until - unix_seconds(now));
+            Quiet {
+                recipient,
+                until,
+                due,
+            }
+        };
+        asleep.map(quiet).collect()
     }
 
     /// Delivers an entry of the outbox.

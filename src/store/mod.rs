@@ -29,6 +29,8 @@ mod digest_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
+mod quiet_tests;
+#[cfg(test)]
 mod tests;
 
 pub use cycles::{Committed, CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite};
@@ -36,7 +38,7 @@ pub use error::{OpenError, StoreError};
 pub use export::{Draft, ExportError, Exporter, Prepared};
 pub use outbox::{
     Claimed, DeadLetters, DeliveryQuery, DeliveryRow, Discard, NewDelivery, OutboxCount, Portion,
-    Retry, Settlement,
+    Quiet, Retry, Settlement,
 };
 pub use reader::Audience;
 pub use records::{

@@ -64,7 +64,11 @@ fn op() -> impl Strategy<Value = Op> {
     let ids = || prop::collection::vec(id.clone(), 0..3);
     // A cycle plans each file of a match once.
     let files = prop::collection::btree_set((id.clone(), 0..2_u8), 0..4);
-    let portion = (1..4_usize, 0..3_usize).prop_map(|(limit, ahead)| Portion { limit, ahead });
+    let portion = (1..4_usize, 0..3_usize).prop_map(|(limit, ahead)| Portion {
+        limit,
+        ahead,
+        quiet: Vec::new(),
+    });
     let end = prop_oneof![
         Just(End::Delivered),
         (1..40_u32).prop_map(End::Retry),
@@ -239,7 +243,10 @@ impl Pair {
                 self.model.serve(upto, TriggerState::Done);
             }
             Op::Claim(portion) => {
-                let claimed = self.store.claim(&ASSETS, self.model.now, portion).await;
+                let claimed = self
+                    .store
+                    .claim(&ASSETS, self.model.now, portion.clone())
+                    .await;
                 let claimed: Vec<_> = claimed
                     .unwrap()
                     .iter()

@@ -71,7 +71,10 @@ pub(super) fn success(deliveries: Vec<NewDelivery>) -> CycleEnd {
 }
 
 pub(super) fn due(limit: usize) -> Portion {
-    Portion { limit, ahead: 0 }
+    Portion {
+        limit,
+        ..Portion::default()
+    }
 }
 
 fn file(match_id: i64, kind: &str, content: u8) -> NewDelivery {
@@ -249,7 +252,16 @@ async fn what_is_tried_ahead_of_its_schedule_and_fails_goes_on_as_if_it_had_not_
         .commit_cycle(cycle(1, 0, success(files)))
         .await
         .unwrap();
-    let claim = |limit, ahead| store.claim(&ASSETS, 10.0, Portion { limit, ahead });
+    let claim = |limit, ahead| {
+        store.claim(
+            &ASSETS,
+            10.0,
+            Portion {
+                ahead,
+                ..due(limit)
+            },
+        )
+    };
     let later = |at: f64| Settlement::Retry {
         at,
         error: "x".to_owned(),
@@ -386,7 +398,7 @@ async fn a_not_before_that_the_schedule_does_not_have_is_due_at_the_start() {
     let mut write = cycle(1, 0, success((1..=4).map(|n| file(n, "a", 1)).collect()));
     (write.ended, write.due) = (at, at);
     store.commit_cycle(write).await.unwrap();
-    let portion = Portion { limit: 3, ahead: 0 };
+    let portion = due(3);
     let claimed = store.claim(&ASSETS, at, portion).await.unwrap();
     // After one attempt an hour is the longest that a server can ask for.
     for (one, wait) in claimed.iter().zip([3_599.0, 3_601.0, 80_000.0]) {
@@ -784,7 +796,12 @@ async fn a_name_whose_trigger_found_no_place_is_not_known() {
     store.close().await.unwrap();
 }
 
-fn message(recipient: &str, match_id: i64, kind: &str, not_before: Option<f64>) -> NewDelivery {
+pub(super) fn message(
+    recipient: &str,
+    match_id: i64,
+    kind: &str,
+    not_before: Option<f64>,
+) -> NewDelivery {
     NewDelivery {
         lane: Destination::Mail.into(),
         recipient: recipient.to_owned(),
@@ -795,7 +812,7 @@ fn message(recipient: &str, match_id: i64, kind: &str, not_before: Option<f64>) 
 }
 
 async fn taken(store: &Store, lane: &Lane, now: f64, ahead: usize) -> Vec<(String, i64, String)> {
-    let portion = Portion { limit: 20, ahead };
+    let portion = Portion { ahead, ..due(20) };
     let claimed = store.claim(lane, now, portion).await.unwrap();
     let told = |one: Claimed| (one.recipient, one.match_id, one.kind);
     claimed.into_iter().map(told).collect()
@@ -1104,7 +1121,7 @@ async fn what_is_critical_goes_before_what_has_waited_longer() {
     };
     let end = success(vec![urgent]);
     store.commit_cycle(cycle(2, 1, end)).await.unwrap();
-    let portion = Portion { limit: 3, ahead: 2 };
+    let portion = Portion { ahead: 2, ..due(3) };
     let claimed = store.claim(&mail, 3.0, portion).await.unwrap();
     let ids: Vec<i64> = claimed.iter().map(|one| one.match_id).collect();
     assert_eq!(ids, [200, 1, 2]);

@@ -28,6 +28,7 @@ mod half_closed;
 mod limits;
 mod lists;
 mod mail;
+mod night;
 mod otel_propagation;
 mod otel_receiver;
 mod otel_resource;

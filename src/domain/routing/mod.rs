@@ -5,6 +5,7 @@
 //! [`Routing::alert`] who is told how the program itself does. All three ask the same rules.
 
 mod alert;
+mod asleep;
 mod check;
 mod explain;
 mod index;

@@ -72,7 +72,7 @@ impl Clockwork {
     }
 
     /// When the quiet hours end that hold at this moment; none if none hold.
-    fn after_quiet(&self, moment: Timestamp) -> Option<Timestamp> {
+    pub fn after_quiet(&self, moment: Timestamp) -> Option<Timestamp> {
         let mut end = None;
         for _ in 0..CHAINED {
             match self.quiet.until(end.unwrap_or(moment), &self.zone) {

@@ -3,6 +3,7 @@
 
 mod beside;
 mod query;
+mod quiet;
 mod succession;
 mod work;
 
@@ -86,12 +87,25 @@ impl Claimed {
 }
 
 /// Which deliveries are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Portion {
     /// At most so many.
     pub limit: usize,
     /// At most so many of them before they are due.
     pub ahead: usize,
+    /// Only what is critical goes to these readers.
+    pub quiet: Vec<Quiet>,
+}
+
+/// A reader whose quiet hours hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quiet {
+    /// What [`NewDelivery::recipient`] calls it.
+    pub recipient: String,
+    /// Until this time of the wall clock, Unix seconds.
+    pub until: f64,
+    /// The same by the steady clock.
+    pub due: f64,
 }
 
 /// How an attempt ended.
@@ -227,7 +241,8 @@ impl Store {
     /// Takes deliveries that are due, the longest due first, none whose (destination, recipient, match)
     /// has an older one that is not settled; then, if the portion allows it, the next that are to be
     /// tried again later. Their attempt is counted before this returns, so that one that brings the
-    /// process down comes to an end too.
+    /// process down comes to an end too. What waits for a reader whose quiet hours hold is put off to
+    /// their end, unless it is critical.
     ///
     /// # Errors
     /// When the store cannot write.
@@ -238,7 +253,7 @@ impl Store {
         portion: Portion,
     ) -> Result<Vec<Claimed>, StoreError> {
         let (feed, key) = (self.feed(), lane.key());
-        self.write(move |tx, _| work::claim(tx, &feed, &key, now, portion))
+        self.write(move |tx, _| work::claim(tx, &feed, &key, now, &portion))
             .await
     }
 

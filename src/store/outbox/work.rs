@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::beside;
 use super::succession::gives_way;
-use super::{Claimed, DeliveryRow, Discard, Portion, Recovered, Retry, Settlement, query};
+use super::{Claimed, DeliveryRow, Discard, Portion, Recovered, Retry, Settlement, query, quiet};
 use crate::domain::delivery::{DeliveryState, Destination, Lane};
 use crate::domain::retry::{longest_delay, next_delay};
 use crate::store::error::StoreError;
@@ -65,15 +65,18 @@ pub(in crate::store) fn claim(
     feed: &str,
     lane: &str,
     now: f64,
-    portion: Portion,
+    portion: &Portion,
 ) -> Result<Vec<Claimed>, StoreError> {
+    quiet::put_off(tx, (feed, lane), &portion.quiet)?;
+    let asleep = quiet::names(&portion.quiet);
+    let place = (feed, lane, asleep.as_str());
     // What is critical does not stand in line behind thousands that are not.
     let urgent = "AND priority = 'critical'";
-    let mut claimed = take(tx, (feed, lane), urgent, (now, now, portion.limit))?;
+    let mut claimed = take(tx, place, urgent, (now, now, portion.limit))?;
     mark(tx, &claimed)?;
     let horizon = if portion.ahead > 0 { f64::MAX } else { now };
     let left = portion.limit.saturating_sub(claimed.len());
-    let mut others = take(tx, (feed, lane), "", (now, horizon, left))?;
+    let mut others = take(tx, place, "", (now, horizon, left))?;
     // Those ahead come last, in the order in which they will be due.
     let due = others.iter().take_while(|one| !one.ahead).count();
     others.truncate(due + portion.ahead);
@@ -82,10 +85,11 @@ pub(in crate::store) fn claim(
     Ok(claimed)
 }
 
-/// At most `limit` entries that may be tried, due at `horizon` at the latest.
+/// At most `limit` entries that may be tried, due at `horizon` at the latest. What is not due yet and
+/// not critical is not for those who are asleep (recipients, as JSON).
 fn take(
     tx: &Connection,
-    (feed, lane): (&str, &str),
+    (feed, lane, asleep): (&str, &str, &str),
     which: &str,
     (now, horizon, limit): (f64, f64, usize),
 ) -> Result<Vec<Claimed>, StoreError> {
@@ -94,11 +98,12 @@ fn take(
          max(created, coalesce(not_before, 0)), \
          recipient FROM outbox AS o WHERE feed = ?1 AND destination = ?2 AND state = 'pending' \
          {which} AND next_attempt <= ?4 \
-         AND (next_attempt <= ?3 OR not_before IS NULL OR attempts > 0) \
+         AND (next_attempt <= ?3 OR ((not_before IS NULL OR attempts > 0) AND (priority = 'critical' \
+         OR recipient NOT IN (SELECT value FROM json_each(?6))))) \
          AND {FIRST_OF_ITS_MATCH} AND {IN_TURN} ORDER BY next_attempt, id LIMIT ?5"
     ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![feed, lane, now, horizon, limit], |row| {
+    let rows = statement.query_map(params![feed, lane, now, horizon, limit, asleep], |row| {
         Ok(Claimed {
             id: row.get(0)?,
             recipient: lossy(row.get_ref(9)?),

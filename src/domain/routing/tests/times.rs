@@ -1,6 +1,7 @@
 //! When: quiet hours and digests, also on the days on which the clock is set.
 
 use super::*;
+use crate::domain::delivery::Lane;
 
 struct Wish {
     zone: &'static str,
@@ -183,4 +184,39 @@ fn what_is_critical_takes_other_news_of_its_match_along() {
         .map(|one| (told(one), one.changes.clone()))
         .collect();
     assert_eq!(found, [("mail/cia".to_owned(), vec![0, 1])]);
+}
+
+#[test]
+fn a_channel_is_quiet_as_long_as_all_who_read_it_are() {
+    let sleeper = |id: &str, quiet: &str, channels: &[&str]| {
+        let mut one = by(person(id, Role::Coordinator), channels);
+        one.quiet = QuietHours::parse(quiet).unwrap();
+        one
+    };
+    let mut away = by(person("away", Role::Coordinator), &["phone"]);
+    away.is_active = false;
+    let people = vec![
+        sleeper("anna", "22:00-07:00", &["mail", "phone", "hook", "ops"]),
+        sleeper("bo", "21:00-06:30", &["mail", "phone", "ops"]),
+        by(person("cia", Role::Coordinator), &["hook"]),
+        away,
+    ];
+    let mut told = rule("also", &["cia"]);
+    if let Then::Notify { channels, .. } = &mut told.then {
+        *channels = Some(vec!["ops".to_owned()]);
+    }
+    let routing = routing(people, vec![told]);
+    let night = |channel: &str| -> Vec<String> {
+        let lane = Lane::from_key(channel).unwrap();
+        let asleep = routing.asleep(&lane, at("2027-07-01T21:00:00Z"));
+        let each = asleep.iter().map(|(who, end)| format!("{who} {end}"));
+        each.collect()
+    };
+    let each = ["anna 2027-07-02T05:00:00Z", "bo 2027-07-02T04:30:00Z"];
+    assert_eq!(night("mail"), each);
+    assert_eq!(night("ntfy:phone"), [" 2027-07-02T04:30:00Z"]);
+    assert_eq!(night("webhook:hook"), [""; 0], "one is awake");
+    assert_eq!(night("discord:ops"), [""; 0], "one is named by a rule");
+    assert_eq!(night("discord:club"), [""; 0], "nobody reads it");
+    assert_eq!(night("ntfy:unknown"), [""; 0]);
 }
