@@ -111,6 +111,11 @@ impl Health {
         self.destinations.breakers.held_for(lane)
     }
 
+    /// A person retries what goes this way: what its receiver said of itself before counts no more.
+    pub fn ask_again(&self, lane: &Lane) {
+        self.destinations.messengers.ask_again(lane);
+    }
+
     /// Brings the figures up to date with what was found since the last probe.
     pub fn show(&self, metrics: &Metrics) {
         for one in self.lock().iter() {

@@ -68,7 +68,8 @@ impl Destinations {
             return Some(Finding {
                 is_down: true,
                 service: None,
-                why: "the receiver says that it is gone; it gets nothing more until the next start"
+                why: "the receiver says that it is gone; it gets nothing more until the next start, or \
+                      until a delivery to it is retried"
                     .to_owned(),
             });
         }

@@ -66,7 +66,7 @@ pub struct Messengers {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Receivers that want no more, until the next start.
+    /// Receivers that want no more, until the next start or until a person has them asked again.
     gone: BTreeSet<Lane>,
     /// Those that did not answer their last probe.
     down: BTreeSet<Lane>,
@@ -140,7 +140,8 @@ impl Messengers {
             known.ok_or_else(|| rejected("the settings no longer name this destination"))?;
         if self.state().gone.contains(lane) {
             return Err(rejected(
-                "the receiver said before that it is gone; it is asked again after a restart",
+                "the receiver said before that it is gone; it is asked again when this is retried, or after \
+                 a restart",
             ));
         }
         let sent = match way {
@@ -163,16 +164,24 @@ impl Messengers {
             self.state().gone.insert(lane.clone());
             tracing::warn!(
                 destination = lane.key(),
-                "{lane} is gone, as it says itself; it gets no more messages until the next start"
+                "{lane} is gone, as it says itself; it gets no more messages until the next start, or until \
+                 a delivery to it is retried by hand"
             );
         }
         sent
     }
 
-    /// Whether the receiver says that it is gone: it gets nothing more until the next start.
+    /// Whether the receiver says that it is gone: it gets nothing more until the next start, or until
+    /// [`ask_again`](Self::ask_again).
     #[must_use]
     pub fn is_gone(&self, lane: &Lane) -> bool {
         self.state().gone.contains(lane)
+    }
+
+    /// Forgets that a receiver said that it is gone: who retries a delivery by hand has a reason to
+    /// think that it is back. If it is not, its next answer says so again.
+    pub fn ask_again(&self, lane: &Lane) {
+        self.state().gone.remove(lane);
     }
 
     /// Asks how all ways of a kind are: as well as the worst of them. With those that answer again.

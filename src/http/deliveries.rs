@@ -79,10 +79,21 @@ fn next_attempt(site: &Site, row: &DeliveryRow) -> Option<f64> {
 }
 
 /// Gives a dead delivery a new life, and says where it is then: what it tells may go out with another.
+/// A receiver that said that it is gone is asked again.
 pub async fn retry(site: &Site, id: &str) -> Response {
     let Ok(id) = id.parse::<i64>() else {
         return not_found();
     };
+    // Before it is due, or it would be given up without a question.
+    match site.store.delivery(id).await {
+        Ok(Some(row)) if row.state == DeliveryState::Dead.label() => {
+            if let Some(lane) = Lane::from_key(&row.destination) {
+                site.health.ask_again(&lane);
+            }
+        }
+        Ok(_) => {}
+        Err(error) => return failed(&error),
+    }
     match site.store.retry_dead(id, site.clock.steady()).await {
         Ok(Some(Retry::Done { state, .. })) => {
             site.status.wake_deliveries();

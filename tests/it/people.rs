@@ -222,6 +222,43 @@ async fn a_receiver_that_wants_no_more_gets_no_more() {
     daemon.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_retries_has_a_receiver_asked_again_that_said_it_is_gone() {
+    for (destination, code) in [("webhook:hook", 410), ("discord:team", 404)] {
+        let mut receivers = Receivers::start();
+        let daemon = receivers.daemon(Clock::system(), "").await;
+        let receiver = match code {
+            410 => &mut receivers.hook,
+            _ => &mut receivers.discord,
+        };
+        receiver.act(Act::status(code));
+        daemon.look(list(&[a_match(1)])).await;
+        let ours = async |state: &'static str| {
+            let ended = |row: &Value| row["destination"] != destination || row["state"] == state;
+            daemon.await_deliveries(state, ended).await;
+            let rows = daemon.deliveries().await;
+            let row = rows.iter().find(|row| row["destination"] == destination);
+            row.unwrap()["id"].as_i64().unwrap()
+        };
+        let id = ours("dead").await;
+        let retry = format!("/deliveries/{id}/retry");
+        assert_eq!(receiver.posts(1).await.len(), 1);
+
+        // It is gone still, and says so itself.
+        assert_eq!(daemon.command(&retry).await.0, 200);
+        receiver.posts(2).await;
+        ours("dead").await;
+        assert_eq!(receiver.posts(2).await.len(), 2, "{destination}");
+
+        receiver.act(Act::status(204));
+        assert_eq!(daemon.command(&retry).await.0, 200);
+        ours("delivered").await;
+        daemon.look(list(&[moved(1, "20:15")])).await;
+        receiver.posts(4).await;
+        daemon.stop().await;
+    }
+}
+
 /// All that a probe can ask of a webhook is whether it takes connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_takes_connections_and_no_messages_is_not_well() {
