@@ -128,11 +128,7 @@ pub async fn discard(site: &Site, id: &str, query: Option<&str>) -> Response {
     let Ok(id) = id.parse::<i64>() else {
         return not_found();
     };
-    let known = |text: &str| {
-        let state = DeliveryState::from_label(text);
-        state.filter(|state| DISCARDABLE.contains(state))
-    };
-    let only = match Parameters::new(query).label("state", known, DISCARDABLE) {
+    let only = match only_while(query) {
         Ok(only) => only,
         Err(detail) => return problem(StatusCode::BAD_REQUEST, &detail),
     };
@@ -155,6 +151,23 @@ pub async fn discard(site: &Site, id: &str, query: Option<&str>) -> Response {
         Ok(None) => not_found(),
         Err(error) => failed(&error),
     }
+}
+
+/// The state in which it is to be, if the query says so. What is misspelt is not passed over: what it
+/// was to save would be lost.
+fn only_while(query: Option<&str>) -> Result<Option<DeliveryState>, String> {
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let Some((key, value)) = pairs.next() else {
+        return Ok(None);
+    };
+    if key != "state" || pairs.next().is_some() {
+        return Err("A discard has one parameter at most, state".to_owned());
+    }
+    let state = DeliveryState::from_label(&value).filter(|state| DISCARDABLE.contains(state));
+    state.map(Some).ok_or_else(|| {
+        let known: Vec<_> = DISCARDABLE.iter().map(|one| one.label()).collect();
+        format!("state must be one of: {}", known.join(", "))
+    })
 }
 
 /// Why it is not discarded.

@@ -239,9 +239,7 @@ fn this_document() -> Operation {
 }
 
 fn discard(schemas: &mut SchemaGenerator) -> Operation {
-    let states = DISCARDABLE.iter().map(|one| one.label());
-    // In a query an empty value counts as none.
-    let states: Vec<_> = states.chain([""]).collect();
+    let states: Vec<_> = DISCARDABLE.iter().map(|one| one.label()).collect();
     let number = json!({ "type": "integer", "format": "int64" });
     Operation::post(
         Route::DeliveryDiscard,

@@ -23,8 +23,18 @@ async fn what_was_given_up_is_discarded_and_counts_as_nothing_any_more() {
         .await;
 
     // Whoever saw it in another state means another.
-    for (seen, code) in [("pending", 409), ("running", 400), ("x", 400)] {
-        let order = format!("/deliveries/1/discard?state={seen}");
+    for (seen, code) in [
+        ("state=pending", 409),
+        ("state=running", 400),
+        ("state=x", 400),
+        ("state=", 400),
+        ("state", 400),
+        ("State=dead", 400),
+        ("states=dead", 400),
+        ("state=dead&state=pending", 400),
+        ("state=dead&x=1", 400),
+    ] {
+        let order = format!("/deliveries/1/discard?{seen}");
         let (status, problem) = daemon.command(&order).await;
         assert_eq!(status, code, "{problem}");
     }
