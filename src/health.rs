@@ -14,7 +14,7 @@ pub use prober::Prober;
 
 use crate::client::{Health as Probe, HealthStatus};
 use crate::cycle::{Ending, Status};
-use crate::delivery::Destinations;
+use crate::delivery::{Destinations, one_of};
 use crate::domain::delivery::{Destination, Lane};
 use crate::store::Store;
 use crate::telemetry::labels::Dependency;
@@ -184,6 +184,7 @@ impl Health {
     fn found_by_deliveries(&self, dependency: Dependency) -> Option<(&'static str, String)> {
         let ways = self.destinations.lanes.iter();
         let ours = ways.filter(|lane| waits_for(dependency).contains(&lane.kind));
+        let all = ours.clone().count();
         let found = ours.filter_map(|lane| {
             let finding = self.destinations.finding(lane)?;
             // Of two services that a file takes the other may be to blame.
@@ -193,7 +194,7 @@ impl Health {
             } else {
                 "degraded"
             };
-            is_to_blame.then(|| (status, format!("{lane}: {}", finding.why)))
+            is_to_blame.then(|| (status, one_of(all, &finding.why)))
         });
         found.min_by_key(|(status, _)| rank(status))
     }

@@ -40,7 +40,7 @@ struct Watched {
     cause: Option<String>,
     /// The last attempt, if it failed for what is not our fault: refused ones too.
     failed: Option<Failed>,
-    /// Whether something waits, as far as was last seen.
+    /// Whether something waits that was tried or is due, as far as was last seen.
     has_work: bool,
 }
 
@@ -125,6 +125,11 @@ impl Breakers {
             one.breaker.caught_up();
             one.has_work = false;
         });
+    }
+
+    /// Whether anything waits that was tried or is due.
+    pub fn waits(&self, lane: &Lane, something: bool) {
+        self.with_watched(lane, |one| one.has_work = something);
     }
 
     /// The destination answers a probe again after it did not.
@@ -262,6 +267,10 @@ mod tests {
             Some(down),
             "something waits for it"
         );
+        breakers.waits(&lane, false);
+        assert_eq!(breakers.finding(&lane), None, "what waits is for tomorrow");
+        breakers.waits(&lane, true);
+        assert!(breakers.finding(&lane).is_some(), "something waits again");
         breakers.idle(&lane);
         assert_eq!(breakers.finding(&lane), None, "nobody tries any more");
         let refused = failed(ErrorKind::Rejected, "the service answered 404");

@@ -129,3 +129,13 @@ fn unknown() -> CallError {
         "the settings no longer name this destination",
     )
 }
+
+/// What is wrong with one of the ways that are served by a neighbour. Anybody may ask, and their names
+/// may be those of people; logs and the list of deliveries have them.
+#[must_use]
+pub fn one_of(all: usize, what: &str) -> String {
+    match all {
+        1 => what.to_owned(),
+        _ => format!("one of {all}: {what}"),
+    }
+}

@@ -133,6 +133,11 @@ impl Dispatcher {
             }
             return Ok((Vec::new(), LONGEST_SLEEP));
         };
+        // What has its time yet to come, a digest say, has not been kept from anywhere.
+        if due.is_tried || due.at <= now || free == AT_A_TIME {
+            breakers.waits(&self.lane, due.is_tried || due.at <= now);
+        }
+        let due = due.at;
         if due > now && ahead == 0 {
             let wait = Duration::from_secs_f64((due - now).min(LONGEST_SLEEP.as_secs_f64()));
             return Ok((Vec::new(), wait));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::destinations::unreadable;
+use super::destinations::{one_of, unreadable};
 use super::{Discord, Mail, Ntfy, NtfyMessage, Webhook};
 use crate::client::{CallError, Health, HealthStatus};
 use crate::clock::{Clock, moment, unix_seconds};
@@ -190,6 +190,7 @@ impl Messengers {
         let mut worst = Health::healthy();
         let mut back = Vec::new();
         let ours = self.ways.iter().filter(|(lane, _)| lane.kind == kind);
+        let all = ours.clone().count();
         // At the same time: one that hangs keeps nobody from seeing that another is back.
         let asked = ours.map(|(lane, way)| async move { (lane, way.probe().await) });
         for (lane, health) in join_all(asked).await {
@@ -200,7 +201,7 @@ impl Messengers {
             }
             if rank(health.status) > rank(worst.status) {
                 let error = health.error.as_deref().unwrap_or("it is not well");
-                worst.error = Some(format!("{lane}: {error}"));
+                worst.error = Some(one_of(all, error));
                 worst.status = health.status;
             }
         }

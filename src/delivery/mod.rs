@@ -24,7 +24,7 @@ pub use self::redis::{
 pub use avatar_service::AvatarService;
 pub use breakers::{Breakers, Finding};
 pub use calendar::Calendar;
-pub use destinations::Destinations;
+pub use destinations::{Destinations, one_of};
 pub use discord::Discord;
 pub use dispatch::Dispatcher;
 pub use drive::Drive;

@@ -151,6 +151,18 @@ async fn a_later_message_takes_its_match_out_of_the_digest_that_waits() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_set_back_changes_nothing_about_what_came_first() {
+    let mut told = Told::new();
+    told.finds(vec![found(50, digest(&[(1, "18", "19")]))])
+        .await;
+    told.finds(vec![found(10, news(1, "19", "20"))]).await;
+    let now = told.takes(10.0).await;
+    assert_eq!(says(&now), ["message 1 18-20"]);
+    let message: Message = serde_json::from_str(&now[0].payload).unwrap();
+    assert_eq!(message.matches[0].kickoff, "20");
+}
+
+#[tokio::test]
 async fn what_was_put_back_is_told_by_neither() {
     let mut told = Told::new();
     told.finds(vec![digest(&[(1, "18", "19")])]).await;

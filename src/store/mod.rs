@@ -37,8 +37,8 @@ pub use cycles::{Committed, CycleEnd, CycleWrite, FeedState, Held, SnapshotWrite
 pub use error::{OpenError, StoreError};
 pub use export::{Draft, ExportError, Exporter, Prepared};
 pub use outbox::{
-    Claimed, DeadLetters, DeliveryQuery, DeliveryRow, Discard, NewDelivery, OutboxCount, Portion,
-    Quiet, Retry, Settlement,
+    Claimed, DeadLetters, DeliveryQuery, DeliveryRow, Discard, Due, NewDelivery, OutboxCount,
+    Portion, Quiet, Retry, Settlement,
 };
 pub use reader::Audience;
 pub use records::{

@@ -214,7 +214,7 @@ async fn a_receiver_that_wants_no_more_gets_no_more() {
     assert_eq!(seen["status"], "unhealthy", "{seen}");
     let why = seen["error"].as_str().unwrap();
     assert!(
-        why.starts_with("webhook:hook: the receiver says that it is gone"),
+        why.starts_with("the receiver says that it is gone"),
         "{why}"
     );
     assert_eq!(daemon.counted("dependency_up{dependency=\"webhook\"}"), 0.0);
@@ -277,7 +277,7 @@ async fn a_receiver_that_takes_connections_and_no_messages_is_not_well() {
     let retried = "delivery_attempts_total{destination=\"webhook\",result=\"retry\"}";
     daemon.look(list(&[a_match(1)])).await;
     daemon.await_some(retried).await;
-    let why = "webhook:hook: the last delivery failed: the service answered 500";
+    let why = "the last delivery failed: the service answered 500";
     assert_eq!(seen().await, of("degraded", why, 1.0));
     daemon
         .look(list(&[a_match(1), a_match(2), a_match(3)]))
@@ -285,7 +285,7 @@ async fn a_receiver_that_takes_connections_and_no_messages_is_not_well() {
     daemon
         .await_count("delivery_breaker_open{destination=\"webhook\"}", 1.0)
         .await;
-    let why = "webhook:hook: deliveries are held back: the service answered 500";
+    let why = "deliveries are held back: the service answered 500";
     assert_eq!(seen().await, of("unhealthy", why, 0.0));
     assert_eq!(daemon.get("/health").await["status"], "degraded");
     let soon = daemon.clock.unix() + 5.0;

@@ -92,14 +92,19 @@ enum Order {
     Around,
 }
 
-/// By when the changes were found: what was given up and retried, or goes on under a new id, stands out
-/// of line. Where the times do not tell, the ids do.
-fn order(given: &MatchNews, beside: Option<&MatchNews>, is_newer: bool) -> Order {
+/// The ids tell, unless something stands out of line: what was given up and retried, goes on under a
+/// new id, or was put together. Then the times tell at which the changes were found; only then, since
+/// somebody may have set the clock in between.
+fn order(given: &MatchNews, beside: &MatchNews, (is_newer, is_tried): (bool, bool)) -> Order {
     let by_id = match is_newer {
         true => Order::Before,
         false => Order::After,
     };
-    let (Some(a), Some(b)) = (given.found(), beside.and_then(MatchNews::found)) else {
+    let is_in_line = |news: &MatchNews| news.first_found_at.is_none();
+    if !is_tried && is_in_line(given) && is_in_line(beside) {
+        return by_id;
+    }
+    let (Some(a), Some(b)) = (given.found(), beside.found()) else {
         return by_id;
     };
     match (a.0.cmp(&b.0), a.1.cmp(&b.1)) {
@@ -117,8 +122,9 @@ fn together(
     (message, beside): (Message, &Beside<'_>),
 ) -> Option<Message> {
     let (language, first) = (message.language, message.matches.first());
-    let order = order(&given, first, beside.is_newer);
     let heard = given_heard || beside.heard;
+    let line = (beside.is_newer, heard);
+    let order = first.map_or(Order::Before, |first| order(&given, first, line));
     let told = |news| Message::changes(language, news);
     match (order, first) {
         (Order::Within, Some(outer)) => surrounded(outer.clone(), given, heard).map(told),

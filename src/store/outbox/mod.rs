@@ -86,6 +86,15 @@ impl Claimed {
     }
 }
 
+/// What is next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Due {
+    /// Unix seconds of the steady clock.
+    pub at: f64,
+    /// Whether it was tried before.
+    pub is_tried: bool,
+}
+
 /// Which deliveries are taken.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Portion {
@@ -295,15 +304,24 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn next_due(&self, lane: &Lane) -> Result<Option<f64>, StoreError> {
+    pub async fn next_due(&self, lane: &Lane) -> Result<Option<Due>, StoreError> {
         let key = lane.key();
         self.read(move |c, feed| {
             let (first, in_turn) = (work::FIRST_OF_ITS_MATCH, work::IN_TURN);
             Ok(c.prepare_cached(&format!(
-                "SELECT min(next_attempt) FROM outbox AS o WHERE feed = ?1 AND destination = ?2 \
-                 AND state = 'pending' AND {first} AND {in_turn}"
+                "SELECT min(next_attempt), attempts > 0 FROM outbox AS o WHERE feed = ?1 \
+                 AND destination = ?2 AND state = 'pending' AND {first} AND {in_turn}"
             ))?
-            .query_row(params![feed, key], |row| row.get(0))?)
+            .query_row(params![feed, key], |row| {
+                let at: Option<f64> = row.get(0)?;
+                at.map(|at| {
+                    Ok(Due {
+                        at,
+                        is_tried: row.get(1)?,
+                    })
+                })
+                .transpose()
+            })?)
         })
         .await
     }
