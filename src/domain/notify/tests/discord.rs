@@ -114,6 +114,50 @@ fn a_match_that_is_off_is_told_to_be_whatever_the_news() {
 }
 
 #[test]
+fn a_field_says_its_label_once_and_what_is_unknown() {
+    let fields = |before: Value, now: Value| {
+        let news = step(Some(&with(before)), Some(&with(now))).unwrap();
+        let body = body(&Message::changes(Language::Swedish, news));
+        let fields = body["embeds"][0]["fields"].as_array().unwrap().clone();
+        let text = |field: &Value, key: &str| field[key].as_str().unwrap().to_owned();
+        let one = |field: &Value| format!("{} | {}", text(field, "name"), text(field, "value"));
+        fields.iter().map(one).collect::<Vec<_>>()
+    };
+    let told = [
+        fields(json!({}), json!({"avsparkstid": ""})),
+        fields(json!({"avsparkstid": ""}), json!({})),
+        fields(json!({}), json!({"anlaggningid": 99})),
+        fields(
+            json!({"anlaggningnamn": ""}),
+            json!({"anlaggningnamn": "", "anlaggningid": 99}),
+        ),
+    ];
+    insta::assert_snapshot!(told.concat().join("\n"), @"
+    Avspark | ~~19:00~~ → **okänt**
+    Avspark | ~~okänt~~ → **19:00**
+    Plan | Vallen 1 (uppgiften är ändrad)
+    Plan | okänt (uppgiften är ändrad)
+    ");
+}
+
+#[test]
+fn a_name_that_even_an_embed_has_no_room_for_is_in_its_text() {
+    let [home, away] = ["Norra ".repeat(30), "Södra ".repeat(30)];
+    let news = changed(json!({"lag1namn": home, "lag2namn": away, "avsparkstid": "18:30"}));
+    let body = body(&Message::changes(Language::Swedish, news));
+    assert_within_limits(&body);
+    let embed = &body["embeds"][0];
+    let title = embed["title"].as_str().unwrap();
+    assert!(
+        title.contains("… – Södra Södra") && title.ends_with('…'),
+        "{title}"
+    );
+    let text = embed["description"].as_str().unwrap();
+    let name = format!("{} – {}\n", home.trim(), away.trim());
+    assert!(text.starts_with(&name), "{text}");
+}
+
+#[test]
 fn an_alert_and_its_end_are_embeds() {
     let on = Message::alert(
         Language::English,

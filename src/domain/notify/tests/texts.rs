@@ -56,6 +56,53 @@ fn a_title_tells_the_most_important_thing_and_fits() {
 }
 
 #[test]
+fn a_title_tells_no_new_value_where_there_is_none() {
+    let titles = [
+        json!({"avsparkstid": ""}),
+        json!({"speldatum": ""}),
+        json!({"speldatum": "", "avsparkstid": "18:30"}),
+        json!({"speldatum": "2027-05-12", "avsparkstid": ""}),
+        json!({"anlaggningid": null, "anlaggningnamn": ""}),
+        json!({"tavlingid": null, "tavlingnamn": ""}),
+    ]
+    .map(|fields| {
+        let message = Message::changes(Language::Swedish, changed(fields));
+        wording().text(&message, NOW).title
+    });
+    insta::assert_snapshot!(titles.join("\n"), @"
+    Avspark okänd: Norra IF – Södra BK
+    Matchdag okänd: Norra IF – Södra BK
+    Matchdag okänd (+1): Norra IF – Södra BK
+    Ny matchdag 12 maj (+1): Norra IF – Södra BK
+    Plan okänd: Norra IF – Södra BK
+    Tävling okänd: Norra IF – Södra BK
+    ");
+}
+
+#[test]
+fn a_name_that_a_title_has_no_room_for_is_told_in_full_below_it() {
+    let long = changed(json!({"lag1namn": "Föreningen Norra Idrottssällskapet",
+        "lag2namn": "Södra Bollklubbens andralag", "avsparkstid": "18:30"}));
+    let short = changed(json!({"avsparkstid": "18:30"}));
+    let mut message = Message::changes(Language::Swedish, long);
+    let name = "Föreningen Norra Idrottssällskapet – Södra Bollklubbens andralag";
+    let embed = wording().discord(&message, NOW)["embeds"][0].clone();
+    assert_eq!(embed["title"], format!("Ny avspark 18:30 (+2): {name}"));
+    (message.kind, message.matches) = (
+        MessageKind::Digest,
+        vec![message.matches.remove(0), short.clone()],
+    );
+    let text = wording().mail(&message, NOW).text;
+    let named: Vec<&str> = text.lines().filter(|line| line.contains(" – ")).collect();
+    insta::assert_snapshot!(named.join("\n"), @"
+    Ny avspark 18:30 (+2): Föreningen No… – Södra Bollklu…
+    Föreningen Norra Idrottssällskapet – Södra Bollklubbens andralag
+    Ny avspark 18:30: Norra IF – Södra BK
+    ");
+    assert!(wording().text(&message, NOW).body.contains(name));
+}
+
+#[test]
 fn both_languages_say_the_same_phrases() {
     let keys = |source: &str| {
         let mut keys: Vec<String> = source

@@ -100,19 +100,23 @@ fn match_embed(
         if budget.left < 2 {
             break;
         }
-        fields.push(field(news, budget));
+        fields.push(field(news, speech, budget));
     }
     embed["fields"] = fields.into();
     embed
 }
 
-fn field(news: &NewsView, budget: &mut Budget) -> Value {
+fn field(news: &NewsView, speech: Speech<'_>, budget: &mut Budget) -> Value {
     // A field without a name or a value is refused.
     let name = budget.take(
         &escape_markdown(&news.label),
         LONGEST_NAME.min(budget.left - 1),
     );
     let value = match (news.before.as_str(), news.now.as_str()) {
+        // What it is about is the field's name.
+        ("", now) if !now.is_empty() => {
+            escape_markdown(&speech.with("same-value", &[("value", now)]))
+        }
         ("", _) | (_, "") => {
             let lines: Vec<String> = news
                 .lines

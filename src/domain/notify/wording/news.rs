@@ -17,7 +17,7 @@ pub(super) struct NewsView {
     pub priority: &'static str,
     /// What it is about, e.g. `Avspark`.
     pub label: String,
-    /// The value before, in words; empty if it is not told or unknown.
+    /// The value before, in words; empty if it is not told or not another for people.
     pub before: String,
     /// The value now, in words; empty if it is not told.
     pub now: String,
@@ -52,22 +52,18 @@ impl NewsView {
 
     /// `Avspark: 19:00 → 18:30`.
     fn changed(&mut self, speech: Speech<'_>) -> String {
-        let (label, before, now) = (self.label.as_str(), &self.before, &self.now);
-        if before == now && !now.is_empty() {
-            let line = speech.with("same-name", &[("label", label), ("value", now)]);
-            self.before.clear();
-            return line;
+        for value in [&mut self.before, &mut self.now] {
+            if value.is_empty() {
+                *value = speech.say("unknown");
+            }
         }
-        let unknown = speech.say("unknown");
-        let or_unknown = |text: &str| match text {
-            "" => unknown.clone(),
-            text => text.to_owned(),
-        };
-        let (before, now) = (or_unknown(before), or_unknown(now));
-        speech.with(
-            "change",
-            &[("label", label), ("before", &before), ("now", &now)],
-        )
+        let label = ("label", self.label.as_str());
+        if self.before == self.now {
+            self.before.clear();
+            return speech.with("same-name", &[label, ("value", &self.now)]);
+        }
+        let (before, now) = (("before", &*self.before), ("now", &*self.now));
+        speech.with("change", &[label, before, now])
     }
 }
 
@@ -96,6 +92,10 @@ pub(super) fn headline(
             now => [speech.with(&format!("{key}-to"), &[("now", now)]), short],
         }
     };
+    if is_lost(first) {
+        let lost = speech.say(&format!("head-no-{}", first.subject()));
+        return [lost.clone(), lost];
+    }
     match first.subject() {
         Subject::Date => {
             let date = when::short_day(speech, first.now().unwrap_or_default());
@@ -123,6 +123,16 @@ pub(super) fn headline(
             with(&format!("head-{key}"), "")
         }
     }
+}
+
+/// Whether there is no value any more where there was one, so that a title has nothing new to tell.
+fn is_lost(news: &News) -> bool {
+    let has_value = |text: Option<&str>| text.is_some_and(|text| !shown(text).is_empty());
+    matches!(
+        news.subject(),
+        Subject::Date | Subject::Time | Subject::Venue | Subject::Competition
+    ) && has_value(news.before())
+        && !has_value(news.now())
 }
 
 /// The name of what happened to the match as a whole.

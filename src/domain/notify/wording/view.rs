@@ -28,6 +28,31 @@ const MOST_MATCHES: usize = 50;
 /// Most characters of a title.
 const LONGEST_TITLE: usize = 60;
 
+/// How long a title may be, in characters.
+#[derive(Clone, Copy)]
+struct Room {
+    /// The title as a whole.
+    all: usize,
+    /// A team's name, if the title would be longer.
+    team: usize,
+    /// The same if it still were.
+    team_at_least: usize,
+}
+
+/// Of a phone's notification, or a line in a list of mails.
+const NARROW: Room = Room {
+    all: LONGEST_TITLE,
+    team: 14,
+    team_at_least: 10,
+};
+
+/// Of an embed, less than Discord allows, so that some signs can be escaped.
+const WIDE: Room = Room {
+    all: 240,
+    team: 90,
+    team_at_least: 60,
+};
+
 /// A message. No value spans lines or holds invisible characters; an unknown one is empty.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct View {
@@ -50,6 +75,9 @@ pub(super) struct MatchView {
     pub match_id: i64,
     pub number: String,
     pub title: String,
+    /// The title of an embed, which is longer.
+    #[serde(skip)]
+    pub wide_title: String,
     pub name: String,
     pub home: String,
     pub away: String,
@@ -126,10 +154,10 @@ impl View {
         }
     }
 
-    /// The same message about one of its matches only.
+    /// The same message about one of its matches only, for an embed.
     pub fn about(&self, only: &MatchView) -> Self {
         Self {
-            title: only.title.clone(),
+            title: only.wide_title.clone(),
             matches: vec![only.clone()],
             more: String::new(),
             alerts: Vec::new(),
@@ -164,7 +192,8 @@ impl MatchView {
         Self {
             match_id: m.match_id,
             number: shown(&m.match_nr),
-            title: title(m, speech, zone, [&home, &away]),
+            title: title(m, speech, zone, ([&home, &away], NARROW)),
+            wide_title: title(m, speech, zone, ([&home, &away], WIDE)),
             name: name(speech, &home, &away),
             home,
             away,
@@ -199,7 +228,12 @@ fn when(speech: Speech<'_>, date: &str, time: &str) -> String {
 }
 
 /// What is most important, then the teams; as much as fits, and the names give way first.
-fn title(m: &MatchNews, speech: Speech<'_>, zone: &TimeZone, [home, away]: [&str; 2]) -> String {
+fn title(
+    m: &MatchNews,
+    speech: Speech<'_>,
+    zone: &TimeZone,
+    ([home, away], room): ([&str; 2], Room),
+) -> String {
     let told = m.told();
     let [long, short] = headline(&told, m, speech, zone);
     // A new day and a new time are told at once.
@@ -222,22 +256,25 @@ fn title(m: &MatchNews, speech: Speech<'_>, zone: &TimeZone, [home, away]: [&str
     };
     let attempts = [
         (&long, at_once.max(1), usize::MAX),
-        (&long, at_once.max(1), 14),
+        (&long, at_once.max(1), room.team),
         (&short, 1, usize::MAX),
-        (&short, 1, 14),
+        (&short, 1, room.team),
     ];
     let mut titles = attempts
         .into_iter()
         .map(|(head, by, names)| titled(head, by, names));
-    let fits = |title: &String| title.chars().count() <= LONGEST_TITLE;
+    let fits = |title: &String| title.chars().count() <= room.all;
     titles
         .find(fits)
-        .unwrap_or_else(|| cut(&titled(&short, 1, 10), LONGEST_TITLE))
+        .unwrap_or_else(|| cut(&titled(&short, 1, room.team_at_least), room.all))
 }
 
 fn told_in_headline(news: &News, first: &News) -> bool {
     match first.subject() {
-        Subject::Date => matches!(news.subject(), Subject::Date | Subject::Time),
+        // A time only if there is one to tell.
+        Subject::Date if news.subject() == Subject::Time => {
+            news.now().is_some_and(|time| !shown(time).is_empty())
+        }
         subject => news.subject() == subject,
     }
 }
