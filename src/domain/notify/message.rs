@@ -269,7 +269,16 @@ impl MatchNews {
             !self.is_gone || news.subject() == Subject::Match || news.is_called_off()
         };
         let mut told: Vec<&News> = self.news.iter().filter(matters).collect();
-        told.sort_by_key(|news| (!news.is_called_off(), news.subject()));
+        // A day and its time are told together, as soon as either must be.
+        let moved = |news: &News| matches!(news.subject(), Subject::Date | Subject::Time);
+        let moved_priority = told.iter().filter(|n| moved(n)).map(|n| n.priority).min();
+        told.sort_by_key(|news| {
+            let priority = match moved_priority {
+                Some(priority) if moved(news) => priority,
+                _ => news.priority,
+            };
+            (!news.is_called_off(), priority, news.subject())
+        });
         told
     }
 

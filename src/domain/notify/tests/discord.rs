@@ -77,13 +77,13 @@ fn changes_of_a_match_are_fields_of_an_embed() {
             },
             {
               "inline": false,
-              "name": "Plan",
-              "value": "~~Vallen 1~~ → **Vallen\\_2**"
+              "name": "Domare",
+              "value": "Utgår: Bo Exempel (Assisterande 1)"
             },
             {
               "inline": false,
-              "name": "Domare",
-              "value": "Utgår: Bo Exempel (Assisterande 1)"
+              "name": "Plan",
+              "value": "~~Vallen 1~~ → **Vallen\\_2**"
             }
           ],
           "footer": {

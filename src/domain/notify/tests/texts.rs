@@ -56,6 +56,42 @@ fn a_title_tells_the_most_important_thing_and_fits() {
 }
 
 #[test]
+fn what_is_most_urgent_begins_the_title_the_text_and_the_event() {
+    let none = with(json!({"domaruppdraglista": []}));
+    let news = step(
+        Some(&none),
+        Some(&with(json!({"anlaggningnamn": "Vallen 2"}))),
+    );
+    let message = Message::changes(Language::Swedish, news.unwrap());
+    let plain = wording().text(&message, NOW);
+    assert_eq!(plain.title, "Nytt uppdrag (+1): Norra IF – Södra BK");
+    let told = "Domarna är tillsatta.\nPlan: Vallen 1 → Vallen 2\n";
+    assert!(plain.body.starts_with(told), "{}", plain.body);
+    let event = super::webhook::event(&message);
+    let changes = event["data"]["changes"].as_array().unwrap();
+    let categories: Vec<_> = changes.iter().map(|one| &one["category"]).collect();
+    assert_eq!(categories, ["new_assignment", "venue_change"]);
+}
+
+#[test]
+fn a_day_and_its_time_are_told_together_however_urgent_each_is() {
+    let moved = json!({"speldatum": "2027-05-12", "avsparkstid": "18:30",
+        "domaruppdraglista": [referee(51, "Huvuddomare", "Anna Exempel")]});
+    let mut news = changed(moved);
+    for one in &mut news.news {
+        one.priority = match one.subject() {
+            Subject::Time => Priority::Critical,
+            Subject::Date => Priority::Low,
+            _ => Priority::High,
+        };
+    }
+    let title = wording()
+        .text(&Message::changes(Language::Swedish, news), NOW)
+        .title;
+    insta::assert_snapshot!(title, @"Ny matchdag 12 maj kl. 18:30 (+1): Norra IF – Södra BK");
+}
+
+#[test]
 fn a_title_tells_no_new_value_where_there_is_none() {
     let titles = [
         json!({"avsparkstid": ""}),
