@@ -9,6 +9,7 @@ use super::fields::Fields;
 use super::files::Files;
 use super::values::{DISCORD_WEBHOOK, choice, http_url, is_mailbox, may_be_discord_webhook};
 use crate::auth::{Key, Scheme, Validity};
+use crate::client::{Barred, Reach};
 use crate::domain::notify::Language;
 use crate::domain::routing::{Channel, ChannelKind, MAIL};
 
@@ -257,11 +258,22 @@ fn webhook(fields: &mut Fields<'_>, files: &mut Files) -> Option<Way> {
         }
     }
     let allow_private = fields.boolean("allow_private", false);
+    if !allow_private && url.as_ref().is_some_and(is_out_of_reach) {
+        let problem = "url is an address that is none of the public internet, which is never called; \
+                       if it is meant, set allow_private = true";
+        fields.problem(problem);
+        return None;
+    }
     Some(Way::Webhook {
         url: url?,
         keys,
         allow_private,
     })
+}
+
+/// Whether no call to this URL is ever made, without a look at what its name stands for.
+pub(super) fn is_out_of_reach(url: &Url) -> bool {
+    Reach::Public.check(url) == Err(Barred::Address)
 }
 
 fn ntfy(fields: &mut Fields<'_>, files: &mut Files) -> Option<Way> {

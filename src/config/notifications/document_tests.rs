@@ -18,6 +18,9 @@ mail = 'cia@example.org'
 channels = ['mail', 'ops']
 ";
 
+const OUT_OF_REACH: &str = "channel a: url is an address that is none of the public internet, which is \
+    never called; if it is meant, set allow_private = true";
+
 /// The one mistake in these documents, each beside what is right.
 fn each(cases: &[(&str, &str)]) {
     for (piece, expected) in cases {
@@ -152,6 +155,18 @@ fn channels() {
                 "channel a: allow_private must be true or false",
             ),
             (
+                "[[channel]]\nname='a'\nkind='webhook'\nurl='http://10.0.0.1/hook'",
+                OUT_OF_REACH,
+            ),
+            (
+                "[[channel]]\nname='a'\nkind='webhook'\nurl='https://169.254.169.254/x'\nallow_private=false",
+                OUT_OF_REACH,
+            ),
+            (
+                "[[channel]]\nname='a'\nkind='webhook'\nurl='https://[::1]:8080/'",
+                OUT_OF_REACH,
+            ),
+            (
                 "[[channel]]\nname='a'\nkind='webhook'\nurl='https://x'\nurl_file='/x'",
                 "channel a: has url and url_file; one of them is enough",
             ),
@@ -177,6 +192,26 @@ fn channels() {
             ),
         ][..],
     );
+}
+
+#[test]
+fn a_webhook_may_have_a_private_address_if_that_is_meant() {
+    for url in [
+        "http://10.0.0.1/hook",
+        "http://[::1]/",
+        "http://1.1.1.1/",
+        "http://club.example/",
+    ] {
+        let mut channel = format!("{AROUND}[[channel]]\nname='a'\nkind='webhook'\nurl='{url}'\n");
+        let is_private = !problems(&channel).is_empty();
+        assert_eq!(
+            is_private,
+            url.contains("10.0") || url.contains("::"),
+            "{url}"
+        );
+        channel.push_str("allow_private=true");
+        assert_eq!(problems(&channel), [""; 0], "{url}");
+    }
 }
 
 #[test]

@@ -231,6 +231,34 @@ fn an_address_that_is_a_url_is_a_channel_that_all_who_have_it_share() {
 }
 
 #[test]
+fn a_webhook_that_can_never_be_called_is_a_mistake() {
+    let at = |address: &str| {
+        with(written("dan"), |one| {
+            one["contact_info"] = json!([{"channel": "webhook", "address": address}]);
+            one["preferences"]["enabled_channels"] = json!(["webhook"]);
+        })
+    };
+    let found = problems("", json!([at("http://192.168.0.7/kanariefagel")]));
+    let expected = "stakeholder dan: the address for webhook is none of the public internet, which is \
+                    never called; if it is meant, leave it empty here and add a [[channel]] with it and \
+                    allow_private = true to NOTIFICATIONS";
+    assert_eq!(found, [expected]);
+    // As it says.
+    let document = "[[channel]]\nname='near'\nkind='webhook'\nurl='http://192.168.0.7/x'\n\
+                    allow_private=true\n";
+    let config = good(document, &json!({ "stakeholders": [at("")] }));
+    assert_eq!(
+        config
+            .notifications
+            .routing
+            .stakeholder("dan")
+            .unwrap()
+            .channels,
+        ["near"]
+    );
+}
+
+#[test]
 fn those_whom_nothing_reaches_are_told_nothing() {
     let bare = with(written("bare"), |one| one["contact_info"] = json!([]));
     let off = with(written("off"), |one| {

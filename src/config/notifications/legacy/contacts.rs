@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::super::channels::{ChannelConfig, Way};
+use super::super::channels::{ChannelConfig, Way, is_out_of_reach};
 use super::super::values::{DISCORD_WEBHOOK, http_url, may_be_discord_webhook};
 use crate::domain::notify::Language;
 use crate::domain::routing::{Channel, ChannelKind};
@@ -46,6 +46,12 @@ impl<'a> Contacts<'a> {
             return Err(format!(
                 "the address for discord is a link of Discord's and no webhook; it must be {DISCORD_WEBHOOK}"
             ));
+        }
+        if kind == ChannelKind::Webhook && is_out_of_reach(&url) {
+            let problem = "the address for webhook is none of the public internet, which is never \
+                           called; if it is meant, leave it empty here and add a [[channel]] with it \
+                           and allow_private = true to NOTIFICATIONS";
+            return Err(problem.to_owned());
         }
         let same = self.urls.iter().zip(&self.channels);
         let mut same = same.filter(|(other, (channel, _))| **other == url && channel.kind == kind);
