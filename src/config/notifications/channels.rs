@@ -113,6 +113,23 @@ impl Way {
             Self::Ntfy { .. } => ChannelKind::Ntfy,
         }
     }
+
+    /// Whether it leads to the same receiver, with whatever credentials.
+    pub(super) fn leads_where(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Discord { url }, Self::Discord { url: others })
+            | (Self::Webhook { url, .. }, Self::Webhook { url: others, .. }) => url == others,
+            (
+                Self::Ntfy { url, topic, .. },
+                Self::Ntfy {
+                    url: others,
+                    topic: same,
+                    ..
+                },
+            ) => (url, topic) == (others, same),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for Way {

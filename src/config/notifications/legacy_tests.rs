@@ -231,6 +231,23 @@ fn an_address_that_is_a_url_is_a_channel_that_all_who_have_it_share() {
 }
 
 #[test]
+fn an_address_that_a_channel_of_the_document_has_too_is_odd() {
+    let url = "https://d.example/kanariefagel";
+    let anna = with(written("anna"), |one| {
+        one["contact_info"] = json!([{"channel": "discord", "address": url}]);
+        one["preferences"]["enabled_channels"] = json!(["discord"]);
+    });
+    let document = format!(
+        "[[channel]]\nname='wall'\nkind='discord'\nurl='{url}'\n\
+         [[stakeholder]]\nid='kim'\nrole='coordinator'\nchannels='wall'\n"
+    );
+    let config = good(&document, &json!({ "stakeholders": [anna] }));
+    let expected = "NOTIFICATIONS: channel anna.discord: leads to the same receiver as channel wall, \
+                    which gets all that goes by both twice; have everybody use one of them";
+    assert_eq!(config.private_warnings, [expected]);
+}
+
+#[test]
 fn a_webhook_that_can_never_be_called_is_a_mistake() {
     let at = |address: &str| {
         with(written("dan"), |one| {

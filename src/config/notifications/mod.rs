@@ -136,6 +136,28 @@ impl NotificationsConfig {
         )
     }
 
+    /// Channels that lead where one before them does. Each is told for itself, so that the receiver
+    /// gets all that goes by both twice; in two languages that may be wanted.
+    fn doubled(&self) -> impl Iterator<Item = String> {
+        let speaks = |one: &ChannelConfig| {
+            let known = self.routing.channels().iter();
+            let mut known = known.filter(|channel| channel.name == one.name);
+            known.next().map(|channel| channel.language)
+        };
+        let numbered = self.channels.iter().enumerate();
+        numbered.filter_map(move |(n, one)| {
+            let same = |other: &&ChannelConfig| {
+                other.way.leads_where(&one.way) && speaks(other) == speaks(one)
+            };
+            let first = self.channels[..n].iter().find(same)?;
+            Some(format!(
+                "channel {}: leads to the same receiver as channel {}, which gets all that goes by both \
+                 twice; have everybody use one of them",
+                one.name, first.name
+            ))
+        })
+    }
+
     fn tell(&self, from: &mut Reader<'_>, name: &str) {
         let summary = self.summary();
         from.show_instead(NAME, &summary);
@@ -151,6 +173,7 @@ impl NotificationsConfig {
             )
         });
         let odd = self.routing.oddities().into_iter().chain(unsigned);
+        let odd = odd.chain(self.doubled());
         from.private_warnings
             .extend(odd.map(|odd| format!("{name}: {odd}")));
     }

@@ -419,6 +419,53 @@ fn what_is_odd_is_a_warning() {
 }
 
 #[test]
+fn a_receiver_of_two_channels_is_odd() {
+    let document = |first: &str, second: &str| {
+        format!(
+            "[[channel]]\nname='one'\n{first}\n[[channel]]\nname='two'\n{second}\n\
+             [[stakeholder]]\nid='kim'\nrole='coordinator'\nchannels=['one', 'two']\n"
+        )
+    };
+    let twice = "NOTIFICATIONS: channel two: leads to the same receiver as channel one, which gets all \
+                 that goes by both twice; have everybody use one of them";
+    let (discord, hook) = (
+        "kind='discord'\nurl='https://d.example/kanariefagel'",
+        "kind='webhook'\nurl='https://d.example/kanariefagel'",
+    );
+    let topic = "kind='ntfy'\ntopic='kanariefagel'";
+    for (first, second, is_same) in [
+        (discord, discord, true),
+        (hook, hook, true),
+        (
+            topic,
+            "kind='ntfy'\ntopic='kanariefagel'\nurl='https://ntfy.sh/'\ntoken='t'",
+            true,
+        ),
+        (discord, hook, false),
+        (
+            discord,
+            "kind='discord'\nurl='https://d.example/other'",
+            false,
+        ),
+        (discord, &format!("{discord}\nlanguage='en'"), false),
+        (topic, "kind='ntfy'\ntopic='other'", false),
+        (
+            topic,
+            "kind='ntfy'\ntopic='kanariefagel'\nurl='https://n.example'",
+            false,
+        ),
+    ] {
+        let config = load(&[(NAME, &document(first, second))]).unwrap();
+        let found = config.private_warnings.iter().any(|odd| odd == twice);
+        assert_eq!(
+            found, is_same,
+            "{first} {second}: {:?}",
+            config.private_warnings
+        );
+    }
+}
+
+#[test]
 fn mail_servers_have_the_usual_ports() {
     for (more, expected) in [
         ("", (587, Security::Starttls)),
