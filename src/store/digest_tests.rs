@@ -294,20 +294,67 @@ async fn a_message_that_may_have_arrived_is_put_right_by_what_the_digest_gives_i
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_tells_more_than_before_has_an_id_of_its_own() {
+async fn what_was_given_up_goes_with_the_next_digest_and_not_after_it() {
     let mut told = Told::new();
-    told.finds(vec![news(1, "18", "19")]).await;
+    told.finds(vec![news(1, "18", "19"), news(3, "8", "9")])
+        .await;
     let first = told.takes(10.0).await;
-    let error = "no".to_owned();
-    told.settles(&first[0], Settlement::Dead { error }).await;
-    told.finds(vec![digest(&[(1, "19", "20")])]).await;
+    for one in &first {
+        told.dies(one).await;
+    }
+    told.finds(vec![digest(&[(1, "19", "20"), (2, "12", "13")])])
+        .await;
+    assert_eq!(told.superseded(), 1);
+    for now in [20.0, MORNING] {
+        let again = told.store.retry_dead(first[0].id, now).await.unwrap();
+        assert!(matches!(again, Some(Retry::Refused(_))), "{again:?}");
+    }
+    let morning = told.takes(MORNING).await;
+    assert_eq!(says(&morning), ["digest 1 18-20 2 12-13"]);
+    // The other one tells of no match of the digest, and waits all the same.
+    assert_eq!(told.retries(&first[1], 60.0).await, DeliveryState::Pending);
+    assert_eq!(told.takes(MORNING).await, [], "the digest is under way");
+    told.arrives(&morning[0]).await;
+    assert_eq!(says(&told.takes(MORNING).await), ["message 3 8-9"]);
+}
+
+#[tokio::test]
+async fn what_is_given_up_beside_a_digest_that_waits_goes_with_it() {
+    for (change, expected) in [
+        (("19", "20"), "digest 1 18-20 2 12-13"),
+        // It may have arrived.
+        (("19", "18"), "digest 1 19-18 2 12-13"),
+    ] {
+        let mut told = Told::new();
+        told.finds(vec![news(1, "18", "19")]).await;
+        let first = told.takes(10.0).await;
+        let both = digest(&[(1, change.0, change.1), (2, "12", "13")]);
+        told.finds(vec![both]).await;
+        let error = "no".to_owned();
+        let state = told.settles(&first[0], Settlement::Dead { error }).await;
+        assert_eq!(state, DeliveryState::Superseded);
+        assert_eq!(says(&told.takes(MORNING).await), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_may_have_arrived_takes_up_more_under_another_id() {
+    let mut told = Told::new();
+    let both = digest(&[(1, "18", "19"), (2, "12", "13")]);
+    told.finds(vec![both]).await;
+    let morning = told.takes(MORNING).await;
+    told.dies(&morning[0]).await;
+    told.finds(vec![news(1, "19", "20")]).await;
+    let message = told.takes(MORNING).await;
     assert_eq!(
-        told.retries(&first[0], 20.0).await,
-        DeliveryState::Superseded
+        told.retries(&morning[0], MORNING).await,
+        DeliveryState::Pending
     );
-    let again = told.takes(20.0).await;
-    assert_eq!(says(&again), ["message 1 18-20"]);
-    assert_ne!(again[0].id, first[0].id, "its receiver knows that id");
+    assert_eq!(told.takes(MORNING).await, [], "a newer one is under way");
+    told.dies(&message[0]).await;
+    let later = told.takes(MORNING).await;
+    assert_eq!(says(&later), ["digest 1 18-20 2 12-13"]);
+    assert_ne!(later[0].id, morning[0].id, "its receiver knows that id");
 }
 
 #[tokio::test]
@@ -329,15 +376,13 @@ async fn every_entry_whose_place_another_took_is_counted() {
     told.finds(vec![news(3, "9", "10")]).await;
     told.fails(&third[0], 30.0).await;
     assert_eq!(told.superseded(), 4);
-    // By a retry, which goes on under an id of its own.
+    // By a digest that tells what was given up.
     let fourth = told.takes(40.0).await;
     assert_eq!(says(&fourth), ["message 3 8-10"]);
     told.dies(&fourth[0]).await;
     told.finds(vec![digest(&[(3, "10", "11")])]).await;
-    let retried = told.retries(&fourth[0], 50.0).await;
-    assert_eq!(retried, DeliveryState::Superseded);
-    assert_eq!(told.superseded(), 6, "the digest and the dead letter");
-    assert_eq!(says(&told.takes(60.0).await), ["message 3 8-11"]);
+    assert_eq!(told.superseded(), 5);
+    assert_eq!(says(&told.takes(MORNING).await)[2], "digest 3 8-11");
 }
 
 #[tokio::test]
@@ -409,9 +454,9 @@ async fn a_digest_that_is_retried_between_what_a_message_tells_takes_nothing_bac
     told.finds(vec![found(2, digest(&[(1, "18", "19"), (2, "8", "9")]))])
         .await;
     let middle = told.takes(MORNING).await;
+    assert_eq!(says(&middle), ["digest 1 17-19 2 8-9"]);
     told.dies(&middle[0]).await;
-    told.retries(&message[0], MORNING).await;
-    told.finds(vec![found(3, digest(&[(1, "19", "20")]))]).await;
+    told.finds(vec![found(3, news(1, "19", "20"))]).await;
     told.retries(&middle[0], MORNING).await;
     let mut later = told.takes(MORNING).await;
     later.sort_by_key(|one| one.match_id);

@@ -1173,6 +1173,11 @@ async fn a_long_line_of_sets_and_a_long_history_are_looked_at_in_no_time() {
     for part in found {
         assert!(readers.contains(part), "{readers}");
     }
+    let dead = plan(outbox::DEAD);
+    assert!(
+        dead.contains("(feed=? AND destination=?") && dead.contains("INDEX"),
+        "{dead}"
+    );
     let counts = plan(outbox::COUNTS);
     assert!(counts.contains("COVERING INDEX outbox_counts"), "{counts}");
 }

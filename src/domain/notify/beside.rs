@@ -66,16 +66,40 @@ impl OpenDigest {
         Some(all.as_ref().map(Stored::of))
     }
 
+    /// Tells of a match what a message about it had to tell that was given up, too; `heard` says
+    /// whether the digest may have arrived. False, and all stays as it is, if it does not tell of the
+    /// match or the message cannot be read.
+    pub fn take_up(&mut self, match_id: i64, dead: &Beside<'_>, heard: bool) -> bool {
+        let Some(&place) = self.places.get(&match_id) else {
+            return false;
+        };
+        let Ok(message) = serde_json::from_str::<Message>(dead.payload) else {
+            return false;
+        };
+        let Some(own) = self.matches[place].take() else {
+            return false;
+        };
+        let told = together((own, heard), (message, dead));
+        self.matches[place] = told.and_then(|told| told.matches.into_iter().next());
+        if self.matches[place].is_none() {
+            self.places.remove(&match_id);
+        }
+        true
+    }
+
     /// What it still tells; none if nothing is left.
     #[must_use]
     pub fn left(self) -> Option<Stored> {
         let matches: Vec<MatchNews> = self.matches.into_iter().flatten().collect();
         let priority = matches.iter().map(MatchNews::priority).min()?;
-        Some(Stored::of(&Message {
+        let mut message = Message {
             priority,
             matches,
             ..self.message
-        }))
+        };
+        // What was given up may be more urgent than what comes before it.
+        message.sort();
+        Some(Stored::of(&message))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! As long as both wait, what the digest has to tell of such a match goes with the message: so no
 //! reader hears of a match as it was after having heard of it as it is. `work::IN_TURN` sees to it
-//! that neither goes out while an older one of the other kind is under way.
+//! that neither goes out while an older one of the other kind is under way. What was given up goes with
+//! the digest: a person who retries it after that would have it told too late.
 
 use std::collections::HashSet;
 
@@ -22,6 +23,11 @@ pub(in crate::store) const DIGESTS: &str = "SELECT id FROM outbox WHERE feed = ?
 /// The messages that do, each with its match.
 pub(in crate::store) const MESSAGES: &str = "SELECT id, match_id FROM outbox WHERE feed = ?1 \
     AND destination = ?2 AND recipient = ?3 AND kind = 'message' AND state = 'pending' ORDER BY id";
+
+/// The messages to a reader that were given up, each with its match.
+pub(in crate::store) const DEAD: &str = "SELECT id, match_id FROM outbox WHERE feed = ?1 \
+    AND destination = ?2 AND recipient = ?3 AND kind = 'message' AND state = 'dead' \
+    AND payload NOT NULL ORDER BY id";
 
 /// The readers for whom a digest and a message wait.
 pub(in crate::store) const READERS: &str = "SELECT DISTINCT feed, destination, recipient \
@@ -76,6 +82,7 @@ fn of_reader(
     let mut superseded = 0;
     for id in digests {
         superseded += give_away(tx, id, now)?;
+        superseded += take_up_dead(tx, id, now)?;
     }
     Ok(superseded)
 }
@@ -101,7 +108,7 @@ pub(super) fn sort_out_all(
     Ok(superseded)
 }
 
-/// The same for the reader of an entry that waits again.
+/// The same for the reader of an entry that waits again or was given up.
 pub(super) fn sort_out_for_reader_of(
     tx: &Connection,
     id: i64,
@@ -110,7 +117,7 @@ pub(super) fn sort_out_for_reader_of(
     let reader = tx
         .prepare_cached(
             "SELECT feed, destination, recipient FROM outbox \
-             WHERE id = ?1 AND kind IN (?2, ?3) AND state = 'pending'",
+             WHERE id = ?1 AND kind IN (?2, ?3) AND state IN ('pending', 'dead')",
         )?
         .query_row(params![id, MESSAGE, DIGEST], |row| {
             let text = |n| Ok::<_, rusqlite::Error>(lossy(row.get_ref(n)?));
@@ -129,7 +136,7 @@ pub(super) fn give_away(tx: &Connection, id: i64, now: f64) -> Result<usize, Sto
     let Some(waiting) = read(tx, id)? else {
         return Ok(0);
     };
-    let beside = beside(tx, &waiting)?;
+    let beside = beside(tx, MESSAGES, &waiting)?;
     if beside.is_empty() {
         return Ok(0);
     }
@@ -141,11 +148,7 @@ pub(super) fn give_away(tx: &Connection, id: i64, now: f64) -> Result<usize, Sto
         if !open.tells_of(match_id) {
             continue;
         }
-        let (payload, tried): (String, bool) = tx
-            .prepare_cached(&format!(
-                "SELECT payload, {TRIED} FROM outbox WHERE id = ?1"
-            ))?
-            .query_row([single], |row| Ok((lossy(row.get_ref(0)?), row.get(1)?)))?;
+        let (payload, tried) = told_by(tx, single)?;
         let beside = Beside {
             payload: &payload,
             is_newer: single > id,
@@ -169,6 +172,58 @@ pub(super) fn give_away(tx: &Connection, id: i64, now: f64) -> Result<usize, Sto
     Ok(superseded)
 }
 
+/// Has this digest, if it waits, tell what messages had to tell of its matches that were given up. One
+/// that was tried already may have arrived, and goes on under an id of its own. Returns how many
+/// entries are superseded by that.
+fn take_up_dead(tx: &Connection, id: i64, now: f64) -> Result<usize, StoreError> {
+    let Some(waiting) = read(tx, id)? else {
+        return Ok(0);
+    };
+    let dead = beside(tx, DEAD, &waiting)?;
+    if dead.is_empty() {
+        return Ok(0);
+    }
+    // Nothing can be read of one that gave everything away.
+    let Some(mut open) = OpenDigest::read(&waiting.payload) else {
+        return Ok(0);
+    };
+    let mut superseded = 0;
+    for (single, match_id) in dead {
+        if !open.tells_of(match_id) {
+            continue;
+        }
+        let (payload, tried) = told_by(tx, single)?;
+        let dead = Beside {
+            payload: &payload,
+            is_newer: single > id,
+            heard: tried,
+        };
+        if open.take_up(match_id, &dead, waiting.tried) {
+            supersede(tx, single, now)?;
+            superseded += 1;
+        }
+    }
+    if superseded == 0 {
+        return Ok(0);
+    }
+    let mut telling = id;
+    if waiting.tried {
+        telling = under_new_id(tx, id, now)?;
+        superseded += 1;
+    }
+    Ok(superseded + shrink(tx, telling, open, now)?)
+}
+
+/// What a message tells, as the outbox holds it, and whether it may have arrived.
+fn told_by(tx: &Connection, id: i64) -> Result<(String, bool), StoreError> {
+    let told = tx
+        .prepare_cached(&format!(
+            "SELECT payload, {TRIED} FROM outbox WHERE id = ?1"
+        ))?
+        .query_row([id], |row| Ok((lossy(row.get_ref(0)?), row.get(1)?)))?;
+    Ok(told)
+}
+
 fn read(tx: &Connection, id: i64) -> Result<Option<Waiting>, StoreError> {
     let read = tx
         .prepare_cached(
@@ -189,9 +244,9 @@ fn read(tx: &Connection, id: i64) -> Result<Option<Waiting>, StoreError> {
     Ok(read.optional()?)
 }
 
-/// Messages that wait for the same reader, each with its match.
-fn beside(tx: &Connection, digest: &Waiting) -> Result<Vec<(i64, i64)>, StoreError> {
-    let mut statement = tx.prepare_cached(MESSAGES)?;
+/// [`MESSAGES`] or [`DEAD`] for the reader of the digest.
+fn beside(tx: &Connection, which: &str, digest: &Waiting) -> Result<Vec<(i64, i64)>, StoreError> {
+    let mut statement = tx.prepare_cached(which)?;
     let reader = params![digest.feed, digest.lane, digest.recipient];
     let rows = statement.query_map(reader, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -543,6 +543,6 @@ pub(super) use work::forget;
 
 #[cfg(test)]
 pub(super) use {
-    beside::DIGESTS, beside::MESSAGES, beside::READERS, query::COUNTS, work::FIRST_OF_ITS_MATCH,
-    work::IN_TURN,
+    beside::DEAD, beside::DIGESTS, beside::MESSAGES, beside::READERS, query::COUNTS,
+    work::FIRST_OF_ITS_MATCH, work::IN_TURN,
 };

@@ -22,11 +22,13 @@ pub(in crate::store) const FIRST_OF_ITS_MATCH: &str = "NOT EXISTS (SELECT 1 FROM
 
 /// No digest goes out beside an older message to the same reader that is under way, nor such a
 /// message beside a digest: should the older one fail and be told again, it would come too late. What
-/// merely waits tells of other matches, see `beside`. The entry is called `o`.
+/// merely waits tells of other matches, see `beside`. One that was tried, or given up and retried, is
+/// told later than its id says, so it waits for newer ones as well. The entry is called `o`.
 pub(in crate::store) const IN_TURN: &str = "(o.kind NOT IN ('message', 'digest') OR NOT EXISTS ( \
     SELECT 1 FROM outbox AS other WHERE other.state = 'running' \
     AND other.destination = o.destination AND other.feed = o.feed \
-    AND other.recipient = o.recipient AND other.id < o.id \
+    AND other.recipient = o.recipient \
+    AND (other.id < o.id OR o.attempts <> 0 OR o.last_error IS NOT NULL) \
     AND other.kind = CASE o.kind WHEN 'message' THEN 'digest' ELSE 'message' END))";
 
 /// Settled entries of cycles that the history no longer holds.
@@ -140,7 +142,7 @@ pub(in crate::store) fn settle(
     settlement: &Settlement,
 ) -> Result<Settled, StoreError> {
     let (mut state, mut superseded) = settled(tx, id, now, settlement)?;
-    if state == DeliveryState::Pending {
+    if matches!(state, DeliveryState::Pending | DeliveryState::Dead) {
         superseded += beside::sort_out_for_reader_of(tx, id, now)?;
         if is_superseded(tx, id)? {
             state = DeliveryState::Superseded;
