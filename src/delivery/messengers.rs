@@ -235,8 +235,8 @@ async fn tell_program(
     message: &Message,
     at: Timestamp,
 ) -> Result<(), CallError> {
-    for Event { key, body } in webhook::events(message, at) {
-        let id = key.map_or_else(|| id.to_owned(), |key| format!("{id}-{key}"));
+    for Event { number, body } in webhook::events(message, at) {
+        let id = number.map_or_else(|| id.to_owned(), |number| format!("{id}-{number}"));
         hook.send(&id, &body).await?;
     }
     Ok(())

@@ -173,6 +173,7 @@ fn entry((mut message, notice): (Message, Notice)) -> NewDelivery {
         _ => (notice.match_id, MESSAGE),
     };
     message.sort();
+    message.divide();
     let Stored { payload, priority } = Stored::of(&message);
     NewDelivery {
         lane: notice.channel,

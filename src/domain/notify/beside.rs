@@ -61,7 +61,8 @@ impl OpenDigest {
         let place = *self.places.get(&match_id)?;
         let message: Message = serde_json::from_str(beside.payload).ok()?;
         self.places.remove(&match_id);
-        let given = self.matches[place].take()?;
+        let mut given = self.matches[place].take()?;
+        given.event = None;
         let all = together((given, heard), (message, beside));
         Some(all.as_ref().map(Stored::of))
     }
@@ -79,8 +80,10 @@ impl OpenDigest {
         let Some(own) = self.matches[place].take() else {
             return false;
         };
+        let event = own.event;
         let told = together((own, heard), (message, dead));
-        self.matches[place] = told.and_then(|told| told.matches.into_iter().next());
+        let told = told.and_then(|told| told.matches.into_iter().next());
+        self.matches[place] = told.map(|told| MatchNews { event, ..told });
         if self.matches[place].is_none() {
             self.places.remove(&match_id);
         }

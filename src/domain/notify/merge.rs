@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use super::joined::{differences, joined};
 use super::message::{AlertNews, MatchNews, Message, MessageKind, News, Subject};
+use super::webhook::MOST_MATCHES;
 use crate::domain::change::{Category, Priority};
 
 impl Message {
@@ -51,7 +52,17 @@ impl Message {
             alerts,
         };
         merged.sort();
+        merged.divide();
         Some(merged)
+    }
+
+    /// Settles which event tells programs of which match. What is told can only shrink until it is
+    /// told under another id, so what an event told once comes in no other.
+    pub fn divide(&mut self) {
+        let is_long = self.matches.len() > MOST_MATCHES;
+        for (n, one) in self.matches.iter_mut().enumerate() {
+            one.event = is_long.then_some(n / MOST_MATCHES + 1);
+        }
     }
 
     /// Puts what matters most first, as of many only the first are told in detail: the most urgent,

@@ -155,6 +155,9 @@ pub struct MatchNews {
     /// When the first one was, if that is another time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_found_at: Option<String>,
+    /// Which event tells programs of it, from 1, if its digest is too long for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<usize>,
     /// What changed, at most one per [`Subject`].
     pub news: Vec<News>,
 }

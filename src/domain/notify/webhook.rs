@@ -1,20 +1,21 @@
 //! Messages as the JSON of a webhook.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{AlertNews, MatchNews, Message, MessageKind, News, Subject};
 
 /// Most matches of one event: some hundred kilobytes, which servers take without being told to.
-const MOST_MATCHES: usize = 500;
+pub(super) const MOST_MATCHES: usize = 500;
 
 /// An event, as one request sends it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// What keeps it apart from the other events of its message; none if it is the only one. The same
-    /// matches have the same key, and others never: what a message tells can shrink between attempts,
-    /// and a receiver that knows a key takes nothing more under it.
-    pub key: Option<String>,
+    /// Which of several events of its message it is, from 1; none if it is the only one. What its
+    /// message tells can shrink between attempts: so does the event that told it then, and no other.
+    pub number: Option<usize>,
     /// What is sent.
     pub body: Value,
 }
@@ -38,36 +39,45 @@ pub struct Event {
 /// `contact_fields` (names of fields, never their values). `more` is how many matches of the digest come
 /// in the events after this one. An alert has `kind`, `subject`, `since`, `until`, `count` and `detail`.
 pub fn events(message: &Message, now: Timestamp) -> impl Iterator<Item = Event> {
-    let all = &message.matches[..];
-    let parts: Vec<&[MatchNews]> = match all.len() {
-        0..=MOST_MATCHES => vec![all],
-        _ => all.chunks(MOST_MATCHES).collect(),
-    };
-    let is_whole = parts.len() == 1;
-    let mut more = all.len();
-    parts.into_iter().map(move |part| {
+    let mut parts: BTreeMap<Option<usize>, Vec<&MatchNews>> = BTreeMap::new();
+    let of = numbers(message);
+    for (n, one) in message.matches.iter().enumerate() {
+        parts.entry(of(n, one)).or_default().push(one);
+    }
+    if parts.is_empty() {
+        parts.insert(None, Vec::new());
+    }
+    let mut more = message.matches.len();
+    parts.into_iter().map(move |(number, part)| {
         more -= part.len();
         Event {
-            key: (!is_whole).then(|| key(part)),
-            body: body(message, part, more, now),
+            number,
+            body: body(message, &part, more, now),
         }
     })
 }
 
-/// Of a message only ever less is told, in the same order: so these tell which they are.
-fn key(part: &[MatchNews]) -> String {
-    let id = |one: Option<&MatchNews>| one.map_or(0, |one| one.match_id);
-    format!("{}-{}-{}", id(part.first()), id(part.last()), part.len())
+/// Tells which event tells of the nth match. What was never in the outbox is divided as it would be
+/// there.
+fn numbers(message: &Message) -> impl Fn(usize, &MatchNews) -> Option<usize> {
+    let is_digest = message.kind == MessageKind::Digest;
+    let is_long = message.matches.len() > MOST_MATCHES;
+    let is_divided = message.matches.iter().any(|one| one.event.is_some());
+    move |n, one| match (is_digest, is_divided) {
+        (false, _) => None,
+        (true, true) => one.event,
+        (true, false) => is_long.then_some(n / MOST_MATCHES + 1),
+    }
 }
 
-fn body(message: &Message, matches: &[MatchNews], more: usize, now: Timestamp) -> Value {
+fn body(message: &Message, matches: &[&MatchNews], more: usize, now: Timestamp) -> Value {
     let (kind, data) = match (message.kind, matches) {
         (MessageKind::Test, _) => ("test", json!({})),
         (MessageKind::Alert, _) => ("system.alert", alerts(message)),
         (MessageKind::Recovery, _) => ("system.recovered", alerts(message)),
         (MessageKind::Changes, [only]) => ("match.changed", of_match(only)),
         (MessageKind::Changes | MessageKind::Digest, all) => {
-            let told: Vec<Value> = all.iter().map(of_match).collect();
+            let told: Vec<Value> = all.iter().map(|one| of_match(one)).collect();
             ("matches.changed", json!({ "matches": told, "more": more }))
         }
     };

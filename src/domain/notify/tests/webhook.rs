@@ -1,6 +1,7 @@
 use super::*;
 
 use crate::domain::notify::webhook::{Event, events};
+use crate::domain::notify::{Beside, OpenDigest, Stored};
 
 fn all(message: &Message) -> Vec<Event> {
     events(message, jiff::Timestamp::UNIX_EPOCH).collect()
@@ -10,8 +11,8 @@ fn all(message: &Message) -> Vec<Event> {
 pub(super) fn event(message: &Message) -> Value {
     let mut all = all(message);
     assert_eq!(all.len(), 1);
-    let Event { key, body } = all.remove(0);
-    assert_eq!(key, None);
+    let Event { number, body } = all.remove(0);
+    assert_eq!(number, None);
     body
 }
 
@@ -147,18 +148,62 @@ fn a_digest_of_a_whole_season_is_told_in_events_that_each_are_whole() {
     assert_eq!(event(&digest(1..=500))["data"]["more"], 0);
 }
 
+/// The matches of each event, under its number.
+fn told(message: &Message) -> Vec<(Option<usize>, Vec<i64>)> {
+    let each = |one: &Event| (one.number, ids(one));
+    all(message).iter().map(each).collect()
+}
+
 #[test]
-fn matches_that_were_not_told_yet_never_come_under_a_key_that_was_told() {
-    let before = all(&digest(1..=1_234));
-    // Some went with messages of their own meanwhile.
-    let given: [&[i64]; 4] = [&[3], &[500, 501], &[1, 1_234], &[600, 601, 602]];
-    for given in given {
-        let after = all(&digest((1..=1_234).filter(|id| !given.contains(id))));
-        for now in &after {
-            let same = before.iter().find(|one| one.key == now.key);
-            assert!(same.is_none_or(|one| ids(one) == ids(now)), "{given:?}");
+fn what_an_event_told_comes_in_no_other_however_the_digest_shrinks() {
+    for (len, given) in [
+        (1_234, &[3][..]),
+        (1_234, &[500, 501]),
+        (1_234, &[1, 1_234]),
+        // What is left would fit into one.
+        (501, &[7]),
+        (501, &[501]),
+        (700, &[501, 502, 503]),
+    ] {
+        let mut message = digest(1..=len);
+        message.divide();
+        let before = told(&message);
+        // Some went with messages of their own meanwhile.
+        let mut open = OpenDigest::read(&Stored::of(&message).payload).unwrap();
+        for &id in given {
+            let payload = Stored::of(&Message::changes(
+                Language::Swedish,
+                MatchNews {
+                    match_id: id,
+                    ..message.matches[0].clone()
+                },
+            ))
+            .payload;
+            let beside = Beside {
+                payload: &payload,
+                is_newer: true,
+                heard: false,
+            };
+            open.give(id, &beside, true).unwrap();
         }
-        let same = after.iter().filter(|now| before.contains(now)).count();
-        assert!(same < after.len(), "{given:?}");
+        let left = open.left().unwrap().payload;
+        let left: Message = serde_json::from_str(&left).unwrap();
+        let mut expected = before;
+        for (_, ids) in &mut expected {
+            ids.retain(|id| !given.contains(id));
+        }
+        expected.retain(|(_, ids)| !ids.is_empty());
+        assert_eq!(told(&left), expected, "{len} {given:?}");
     }
+}
+
+#[test]
+fn what_a_digest_tells_with_a_newer_one_is_divided_anew() {
+    let mut older = digest(1..=600);
+    older.divide();
+    let newer = digest(601..=1_100);
+    let both = Message::merged_after(older, newer, true).unwrap();
+    let sizes = told(&both);
+    let sizes: Vec<_> = sizes.iter().map(|(n, ids)| (*n, ids.len())).collect();
+    assert_eq!(sizes, [(Some(1), 500), (Some(2), 500), (Some(3), 100)]);
 }

@@ -64,6 +64,7 @@ fn full() -> MatchNews {
         reader: None,
         found_at: "2027-05-01T12:00:00Z".to_owned(),
         first_found_at: None,
+        event: None,
         news: vec![
             news(Category::TimeChange, "avsparkstid", "19:00", "18:30"),
             news(Category::Postponement, "uppskjuten", "false", "true"),
