@@ -157,10 +157,17 @@ async fn a_change_and_a_delivery_have_the_fields_that_were_promised() {
     let page = daemon.admin("/deliveries?limit=1&destination=assets").await;
     let row = &page["deliveries"][0];
     assert_eq!(page["next"], row["id"]);
+    let (created, settled) = (&row["created"], &row["settled"]);
+    assert!(
+        created.as_f64() <= settled.as_f64() && created.as_f64() > Some(1.7e9),
+        "{row}"
+    );
     assert_eq!(
         *row,
         json!({
             "id": row["id"].as_i64().unwrap(),
+            "created": created,
+            "settled": settled,
             "destination": "assets",
             "recipient": "",
             "match_id": 1,
