@@ -52,8 +52,8 @@ report() {
     rm -f "$said"
 }
 
-# it FILTER…: these of the end-to-end tests.
-it() { cargo test --quiet --locked --test it -- "$@"; }
+# Before filters: these of the end-to-end tests.
+it=(cargo test --quiet --locked --test it --)
 
 for harness in "$@"; do
     read -ra arguments <<<"${sizes[$harness]}"
@@ -63,11 +63,11 @@ for harness in "$@"; do
             report cases model env PROPTEST_RNG_SEED="$SEED" cargo test --quiet --locked --lib model_tests
             unset PROPTEST_CASES
             ;;
-        outages) report tests outages it outages:: repeats:: ;;
+        outages) report tests outages "${it[@]}" outages:: repeats:: ;;
         faults)
             # Those that the page names.
-            mapfile -t named < <(grep -o '`[a-z_]*::[a-z_]*`' docs/faults.md | tr -d '`' | sort -u)
-            report tests faults it "${named[@]}"
+            mapfile -t named < <(grep -oP '\x60\K[a-z_]+::[a-z_]*(?=\x60)' docs/faults.md | sort -u)
+            report tests faults "${it[@]}" "${named[@]}"
             ;;
         fuzz) report inputs fuzz env FUZZ_SECONDS="${arguments[0]:-30}" FUZZ_SEED="$SEED" bash tests/fuzz.sh ;;
         *)
