@@ -277,7 +277,7 @@ def drive_hangs(stage):
 
 
 @fault("the Drive service fails two of three uploads", "DeliveryFailing",
-       also=("OutboxStalled", "ChangeStorm", *DELIVERY_BUDGET))
+       also=("OutboxStalled", "ChangeStorm", "DependencyDown", *DELIVERY_BUDGET))
 def drive_fails(stage):
     stage.drive.mood = "flaky"
     stage.more_matches(60)
@@ -287,7 +287,7 @@ def drive_fails(stage):
 
 
 @fault("the Drive service fails every upload and says that it is well", ("DeliveryFailing", {"destination": "assets"}),
-       "OutboxStalled", also=DELIVERY_BUDGET)
+       "OutboxStalled", also=("DependencyDown", *DELIVERY_BUDGET))
 def drive_down(stage):
     stage.drive.mood = "503"
     stage.more_matches(6)
