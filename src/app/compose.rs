@@ -53,6 +53,10 @@ pub fn upstream(config: &Config, metrics: &Arc<Metrics>) -> Result<Upstream, Fai
     }
 }
 
+/// All ways out that the settings name.
+///
+/// # Errors
+/// When a client cannot be prepared, or the folder or bucket for files cannot be used.
 pub fn destinations(
     config: &Config,
     store: &Store,

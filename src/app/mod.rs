@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use compose::destinations;
 pub use failure::Failure;
 pub use listeners::Listeners;
 pub use notify::messengers;

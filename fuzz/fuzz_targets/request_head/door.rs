@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use match_list_processor::app::destinations;
 use match_list_processor::clock::Clock;
 use match_list_processor::config::{Config, Live, Source};
 use match_list_processor::cycle::Status;
@@ -62,7 +63,9 @@ impl Door {
         };
         let clock = Clock::system();
         let status = Arc::new(Status::new(FeedState::default(), false));
-        let health = Arc::new(Health::new(&[]));
+        let ways = destinations(&config, &store, &metrics, &clock).expect("ways out");
+        let health = Health::new(&[], Arc::clone(&status), Arc::new(ways));
+        let health = Arc::new(health);
         let site = Site::new(
             SiteKind::Public,
             Live::new(config),
