@@ -1,5 +1,9 @@
 //! Lists of `name=value`, parted by commas, with percent-encoded values, as OpenTelemetry writes them.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 /// The pairs that stand in a text; what has no name is left out.
 pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
@@ -11,24 +15,15 @@ pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
 /// none if that is no text.
 #[must_use]
 pub fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        if first != b'%' {
-            bytes.push(first);
-            rest = after;
-            continue;
-        }
-        let digits = after.get(..2)?;
-        // A number may begin with a sign.
-        if !digits.iter().all(u8::is_ascii_hexdigit) {
-            return None;
-        }
-        let digits = std::str::from_utf8(digits).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = &after[2..];
-    }
-    String::from_utf8(bytes).ok()
+    let bytes = text.as_bytes();
+    let stands_for_a_byte = |(at, _)| {
+        let digits = bytes.get(at + 1..at + 3);
+        digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
+    };
+    // The decoder would let pass as it is what it cannot decode.
+    let is_encoded = text.match_indices('%').all(stands_for_a_byte);
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.ok().filter(|_| is_encoded).map(Cow::into_owned)
 }
 
 /// All pairs of a text, decoded; none if one of them cannot be understood.

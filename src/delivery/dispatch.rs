@@ -134,8 +134,9 @@ impl Dispatcher {
             return Ok((Vec::new(), LONGEST_SLEEP));
         };
         // What has its time yet to come, a digest say, has not been kept from anywhere.
-        if due.is_tried || due.at <= now || free == AT_A_TIME {
-            breakers.waits(&self.lane, due.is_tried || due.at <= now);
+        let is_kept = due.is_tried || due.at <= now;
+        if is_kept || free == AT_A_TIME {
+            breakers.waits(&self.lane, is_kept);
         }
         let due = due.at;
         if due > now && ahead == 0 {

@@ -1,6 +1,5 @@
 //! What Alertmanager does with the alerts.
 
-use regex::Regex;
 use serde_json::Value;
 
 use super::prometheus::JOB;
@@ -43,7 +42,7 @@ pub fn look(server: &Server) -> Vec<Finding> {
             Ok(alerts) => arrived(&alerts, routing.as_ref()),
             Err(error) => Finding::unknown("alerts arrive", error, ""),
         },
-        routes(settings, routing.as_ref()),
+        routes(routing.as_ref()),
     ]
 }
 
@@ -72,12 +71,12 @@ fn arrived(alerts: &Value, routing: Option<&Routing>) -> Finding {
 }
 
 /// Whether the routing tells critical alerts from others, and takes each of them to somebody.
-fn routes(settings: &str, routing: Option<&Routing>) -> Finding {
+fn routes(routing: Option<&Routing>) -> Finding {
     const CHECK: &str = "routes";
     let Some(routing) = routing else {
         return Finding::unknown(CHECK, "the settings cannot be read".into(), "");
     };
-    if !names_critical(settings) {
+    if !routing.names_critical() {
         return Finding::missing(
             CHECK,
             "no route is for severity critical".into(),
@@ -120,17 +119,6 @@ fn ends(routing: &Routing, receivers: &[&str]) -> Result<&'static str, &'static 
     }
 }
 
-/// Alertmanager shows its settings in a form of its own: the tree of routes is one block.
-fn names_critical(settings: &str) -> bool {
-    let block = settings
-        .lines()
-        .skip_while(|line| !line.starts_with("route:"));
-    let inside = |line: &&str| line.starts_with([' ', '-']) || line.starts_with("route:");
-    let block: Vec<&str> = block.take_while(inside).collect();
-    let matcher = Regex::new(r#"severity(\s*=~?\s*|:\s+)["']?[^"'=!]*\bcritical\b"#);
-    matcher.is_ok_and(|matcher| block.iter().any(|line| matcher.is_match(line)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Status;
@@ -154,7 +142,7 @@ receivers:
     fn a_receiver_that_reaches_nobody_is_told() {
         let told = |url: &str| {
             let settings = SETTINGS.replace("https://pager.internal/", url);
-            let found = routes(&settings, Routing::new(&settings).as_ref());
+            let found = routes(Routing::new(&settings).as_ref());
             (found.status, found.found)
         };
         let (status, found) = told("https://pager.internal/");
@@ -172,7 +160,7 @@ receivers:
             "{found}"
         );
         let emptied = SETTINGS.replace("page\n    m", "log\n    m");
-        let found = routes(&emptied, Routing::new(&emptied).as_ref());
+        let found = routes(Routing::new(&emptied).as_ref());
         assert_eq!(found.status, Status::Missing);
         assert!(found.found.ends_with("goes to log: it has no integration"));
     }
@@ -185,28 +173,5 @@ receivers:
         assert_eq!(status(Routing::new(SETTINGS)), Status::Ok);
         assert_eq!(status(Routing::new(&settings)), Status::Missing);
         assert_eq!(status(None), Status::Unknown);
-    }
-
-    #[test]
-    fn a_route_for_critical_alerts_is_recognised() {
-        for line in [
-            "    - severity=\"critical\"",
-            "    - severity=~\"critical|page\"",
-            "    - severity = critical",
-            "      severity: critical",
-            "      severity: ^(page|critical)$",
-        ] {
-            let settings =
-                format!("global: {{}}\nroute:\n  receiver: x\n  routes:\n{line}\nreceivers: []\n");
-            assert!(names_critical(&settings), "{line}");
-        }
-        for settings in [
-            "route:\n  receiver: critical\nreceivers: []\n",
-            "route:\n  routes:\n  - matchers:\n    - severity!=\"critical\"\n",
-            "route:\n  routes:\n  - matchers:\n    - severity=\"warning\"\n",
-            "route:\n  receiver: x\ninhibit_rules:\n- source_matchers:\n  - severity=\"critical\"\n",
-        ] {
-            assert!(!names_critical(settings), "{settings}");
-        }
     }
 }

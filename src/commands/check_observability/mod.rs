@@ -7,7 +7,6 @@ mod routing;
 mod server;
 mod shipped;
 mod traces;
-mod yaml;
 
 use std::time::Duration;
 

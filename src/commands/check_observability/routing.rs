@@ -1,10 +1,11 @@
 //! Where Alertmanager's routes lead, and whether anybody is there.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
+use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
-
-use super::yaml;
 
 /// Names that nobody can own (RFC 2606): those of the shipped example, too.
 const PLACEHOLDERS: [&str; 5] = [
@@ -15,9 +16,35 @@ const PLACEHOLDERS: [&str; 5] = [
     "invalid",
 ];
 
-/// Routes and receivers.
+/// Routes and receivers, as Alertmanager's settings have them.
+#[derive(Debug, Deserialize)]
 pub struct Routing {
-    settings: Value,
+    route: Route,
+    receivers: Vec<Receiver>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Route {
+    /// Else that of the route above.
+    receiver: Option<String>,
+    #[serde(default)]
+    matchers: Vec<String>,
+    #[serde(default, rename = "match")]
+    equal: BTreeMap<String, String>,
+    #[serde(default, rename = "match_re")]
+    like: BTreeMap<String, String>,
+    #[serde(default, rename = "continue")]
+    goes_on: bool,
+    #[serde(default)]
+    routes: Vec<Route>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Receiver {
+    name: String,
+    /// Its integrations, by their kind.
+    #[serde(flatten)]
+    integrations: BTreeMap<String, Vec<BTreeMap<String, Value>>>,
 }
 
 /// Whom a receiver reaches.
@@ -36,94 +63,117 @@ pub enum Reach {
 impl Routing {
     /// What is in the settings that Alertmanager shows; nothing when they have no routes and receivers.
     pub fn new(settings: &str) -> Option<Self> {
-        let settings = yaml::parse(settings)?;
-        let whole = settings["route"].is_object() && settings["receivers"].is_array();
-        whole.then_some(Self { settings })
+        serde_saphyr::from_str(settings).ok()
     }
 
     /// The receivers of an alert with these labels.
     pub fn receivers(&self, labels: &[(&str, &str)]) -> Vec<&str> {
-        let root = &self.settings["route"];
-        below(root, root["receiver"].as_str().unwrap_or_default(), labels)
+        let own = self.route.receiver.as_deref().unwrap_or_default();
+        self.route.leads_to(own, labels)
     }
 
     /// Whom this receiver reaches.
     pub fn reach(&self, receiver: &str) -> Reach {
-        let all = self.settings["receivers"].as_array().into_iter().flatten();
-        let fields = all.filter(|one| one["name"] == receiver);
-        let fields = fields.filter_map(Value::as_object).flatten();
-        let integrations = fields.filter(|(name, _)| name.ends_with("_configs"));
-        let integrations = integrations.flat_map(|(_, all)| all.as_array().into_iter().flatten());
+        let all = self.receivers.iter().filter(|one| one.name == receiver);
+        let integrations = all.flat_map(|one| one.integrations.values().flatten());
         integrations.map(leads).max().unwrap_or(Reach::Nobody)
     }
-}
 
-/// The receivers below a route that matches; its own when no child wants the alert.
-fn below<'a>(route: &'a Value, receiver: &'a str, labels: &[(&str, &str)]) -> Vec<&'a str> {
-    let mut found = Vec::new();
-    for child in route["routes"].as_array().into_iter().flatten() {
-        if !wants(child, labels) {
-            continue;
-        }
-        found.extend(below(
-            child,
-            child["receiver"].as_str().unwrap_or(receiver),
-            labels,
-        ));
-        if child["continue"] != "true" {
-            break;
-        }
-    }
-    match found.is_empty() {
-        true => vec![receiver],
-        false => found,
+    /// Whether a route is for critical alerts.
+    pub fn names_critical(&self) -> bool {
+        self.route.names_critical()
     }
 }
 
-fn wants(route: &Value, labels: &[(&str, &str)]) -> bool {
-    let pairs = |key: &str| {
-        let pairs = route[key].as_object().into_iter().flatten();
-        pairs.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
-    };
-    let listed = route["matchers"].as_array().into_iter().flatten();
-    let mut listed = listed.filter_map(Value::as_str);
-    pairs("match").all(|(name, value)| holds(name, "=", value, labels))
-        && pairs("match_re").all(|(name, value)| holds(name, "=~", value, labels))
-        && listed.all(|matcher| {
-            split(matcher)
-                .is_some_and(|(name, operator, value)| holds(name, operator, &value, labels))
+impl Route {
+    /// The receivers below it, which an alert comes to; `receiver`, its own, when no child wants it.
+    fn leads_to<'a>(&'a self, receiver: &'a str, labels: &[(&str, &str)]) -> Vec<&'a str> {
+        let mut found = Vec::new();
+        for child in self.routes.iter().filter(|child| child.wants(labels)) {
+            let own = child.receiver.as_deref().unwrap_or(receiver);
+            found.extend(child.leads_to(own, labels));
+            if !child.goes_on {
+                break;
+            }
+        }
+        match found.is_empty() {
+            true => vec![receiver],
+            false => found,
+        }
+    }
+
+    fn wants(&self, labels: &[(&str, &str)]) -> bool {
+        let all = self.conditions();
+        all.is_some_and(|all| all.iter().all(|one| one.holds(labels)))
+    }
+
+    fn names_critical(&self) -> bool {
+        let all = self.conditions().unwrap_or_default();
+        let severity = all.iter().filter(|one| one.label == "severity");
+        let mut is = severity.filter(|one| ["=", "=~"].contains(&one.operator));
+        let below = |route: &Self| route.names_critical();
+        is.any(|one| one.holds(&[("severity", "critical")])) || self.routes.iter().any(below)
+    }
+
+    /// What an alert must have; nothing when a condition cannot be read.
+    fn conditions(&self) -> Option<Vec<Condition>> {
+        let of = |operator| {
+            move |(label, value): (&String, &String)| {
+                Some(Condition {
+                    label: label.clone(),
+                    operator,
+                    value: value.clone(),
+                })
+            }
+        };
+        let equal = self.equal.iter().map(of("="));
+        let like = self.like.iter().map(of("=~"));
+        let listed = self.matchers.iter().map(|one| Condition::read(one));
+        equal.chain(like).chain(listed).collect()
+    }
+}
+
+/// What a label must be.
+struct Condition {
+    label: String,
+    operator: &'static str,
+    value: String,
+}
+
+impl Condition {
+    /// A matcher as it is written.
+    fn read(matcher: &str) -> Option<Self> {
+        let (label, rest) = matcher.split_at(matcher.find(['=', '!'])?);
+        let mut operators = ["=~", "!~", "!=", "="].into_iter();
+        let operator = operators.find(|one| rest.starts_with(one))?;
+        let value = rest[operator.len()..].trim();
+        Some(Self {
+            label: label.trim().trim_matches('"').to_owned(),
+            operator,
+            value: serde_json::from_str(value).unwrap_or_else(|_| value.to_owned()),
         })
-}
+    }
 
-/// Name, operator and value of a matcher as it is written.
-fn split(matcher: &str) -> Option<(&str, &str, String)> {
-    let start = matcher.find(['=', '!'])?;
-    let (name, rest) = matcher.split_at(start);
-    let operator = ["=~", "!~", "!=", "="]
-        .into_iter()
-        .find(|one| rest.starts_with(one))?;
-    let value = rest[operator.len()..].trim();
-    let value = serde_json::from_str(value).unwrap_or_else(|_| value.to_owned());
-    Some((name.trim().trim_matches('"'), operator, value))
-}
-
-/// A label that an alert does not have is empty.
-fn holds(name: &str, operator: &str, value: &str, labels: &[(&str, &str)]) -> bool {
-    let has = labels.iter().find(|(label, _)| *label == name);
-    let has = has.map_or("", |(_, value)| value);
-    let like = || Regex::new(&format!("^(?:{value})$")).is_ok_and(|regex| regex.is_match(has));
-    match operator {
-        "=~" => like(),
-        "!~" => !like(),
-        "!=" => has != value,
-        _ => has == value,
+    /// A label that an alert does not have is empty.
+    fn holds(&self, labels: &[(&str, &str)]) -> bool {
+        let has = labels.iter().find(|(label, _)| *label == self.label);
+        let has = has.map_or("", |(_, value)| value);
+        let like = || {
+            let whole = Regex::new(&format!("^(?:{})$", self.value));
+            whole.is_ok_and(|regex| regex.is_match(has))
+        };
+        match self.operator {
+            "=~" => like(),
+            "!~" => !like(),
+            "!=" => has != self.value,
+            _ => has == self.value,
+        }
     }
 }
 
 /// Whom an integration reaches by what it shows of its addresses.
-fn leads(integration: &Value) -> Reach {
-    let fields = integration.as_object().into_iter().flatten();
-    let texts = fields.filter_map(|(_, value)| value.as_str());
+fn leads(integration: &BTreeMap<String, Value>) -> Reach {
+    let texts = integration.values().filter_map(Value::as_str);
     let all = texts.map(|text| match text {
         "<secret>" => Reach::Hidden,
         text if is_placeholder(text) => Reach::Placeholder,
@@ -227,8 +277,94 @@ receivers:
     }
 
     #[test]
+    fn all_forms_of_a_text_are_read() {
+        let settings = "\
+global:
+  resolve_timeout: 5m
+  http_config:
+    follow_redirects: true
+route:
+  receiver: 'e: f # g'
+  routes:
+  - receiver: \"null\"
+    matchers:
+    - severity=~\"a|b\"
+    - 'team=\"x: it''s\"'
+    continue: false
+  - match:
+      severity: critical
+    routes:
+    - receiver: deep
+receivers:
+- name: mail
+  email_configs:
+  - to: a@b.test
+    headers: {}
+    text: |
+      one: two
+
+      - three
+    html: a text that is so long that it is
+      told on two lines
+- name: \"null\"
+templates: []
+";
+        let routing = Routing::new(settings).unwrap();
+        let to = |severity, team| routing.receivers(&[("severity", severity), ("team", team)]);
+        assert_eq!(to("b", "x: it's"), ["null"]);
+        assert_eq!(to("b", "x"), ["e: f # g"]);
+        assert_eq!(to("critical", ""), ["deep"]);
+        let mail = &routing.receivers[0].integrations["email_configs"][0];
+        assert_eq!(mail["text"], "one: two\n\n- three\n");
+        assert_eq!(
+            mail["html"],
+            "a text that is so long that it is told on two lines"
+        );
+        assert_eq!(routing.reach("mail"), Reach::Somebody);
+    }
+
+    #[test]
+    fn a_route_for_critical_alerts_is_recognised() {
+        let routing = |routes: &str| {
+            let settings = format!(
+                "global: {{}}\nroute:\n  receiver: critical\n  routes:\n{routes}\nreceivers: []\n"
+            );
+            Routing::new(&settings).unwrap()
+        };
+        for condition in [
+            "  - matchers:\n    - severity=\"critical\"",
+            "  - matchers:\n    - severity=~\"critical|page\"",
+            "  - matchers:\n    - severity = critical",
+            "  - match:\n      severity: critical",
+            "  - match_re:\n      severity: ^(page|critical)$",
+            "  - routes:\n    - match:\n        severity: critical",
+        ] {
+            assert!(routing(condition).names_critical(), "{condition}");
+        }
+        for condition in [
+            "  - receiver: critical",
+            "  - matchers:\n    - severity!=\"critical\"",
+            "  - matchers:\n    - severity=\"warning\"",
+            "  - receiver: page\ninhibit_rules:\n- source_matchers:\n  - severity=\"critical\"",
+        ] {
+            assert!(!routing(condition).names_critical(), "{condition}");
+        }
+    }
+
+    #[test]
     fn settings_without_routes_are_no_routing() {
-        assert!(Routing::new("global:\n  resolve_timeout: 5m\n").is_none());
-        assert!(Routing::new("").is_none());
+        let deep = "- ".repeat(100_000);
+        for settings in [
+            "global:\n  resolve_timeout: 5m\n",
+            "",
+            "a: 1\n b: 2\n  c\nd",
+            "  a: 1",
+            "just words",
+            "a: 1\n- b",
+            &deep,
+            &format!("route:\n  routes:\n  {deep}"),
+        ] {
+            assert!(Routing::new(settings).is_none(), "{settings:.40}");
+        }
     }
 }

@@ -24,9 +24,10 @@ pub(super) fn put_off(
         .collect();
     let mut statement = tx.prepare_cached(
         "SELECT id, recipient, next_attempt FROM outbox WHERE feed = ?1 AND destination = ?2 \
-         AND state = 'pending' AND priority <> 'critical' AND next_attempt < ?3",
+         AND state = 'pending' AND priority <> 'critical' AND next_attempt < ?3 \
+         AND recipient IN (SELECT value FROM json_each(?4))",
     )?;
-    let rows = statement.query_map(params![feed, lane, latest], |row| {
+    let rows = statement.query_map(params![feed, lane, latest, names(quiet)], |row| {
         Ok((row.get(0)?, lossy(row.get_ref(1)?), row.get(2)?))
     })?;
     let waiting: Vec<(i64, String, f64)> = rows.collect::<Result<_, _>>()?;
